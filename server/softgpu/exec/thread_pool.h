@@ -1,0 +1,42 @@
+// Threads that execute CTAs. Launches of several streams share one pool.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace outboard::softgpu::exec {
+
+class ThreadPool {
+ public:
+  // `threads` counts the caller of run(), so a pool of 1 has no threads of its own.
+  explicit ThreadPool(unsigned threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  unsigned threads() const { return threads_; }
+
+  // Calls work() on the calling thread, and once on each of up to `helpers` idle pool threads
+  // that get to it before the caller's own call has returned; returns when all calls have.
+  // work() must be written so that any number of callers (at least one) does the whole job.
+  void run(unsigned helpers, const std::function<void()>& work);
+
+ private:
+  struct Job;
+  void loop();
+
+  unsigned threads_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::shared_ptr<Job>> jobs_;
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace outboard::softgpu::exec
