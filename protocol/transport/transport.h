@@ -42,6 +42,10 @@ class Transport {
 
   // For people: "tcp 127.0.0.1:7070", "unix /run/x.sock", "loopback".
   virtual std::string description() const = 0;
+
+  // The socket underneath, still owned by the transport; -1 where there is none. The daemon asks
+  // the kernel who is at the other end, and passes the connection on to a worker process.
+  virtual int native_handle() const { return -1; }
 };
 
 class Listener {
@@ -52,6 +56,11 @@ class Listener {
   virtual void close() = 0;
   virtual std::string address() const = 0;  // with the port that the system chose
 };
+
+// A transport over a connected stream socket (TCP or unix) that someone else accepted or made, for
+// example a worker process on the descriptor that its daemon gave it. Takes ownership of `fd`, also
+// when it fails.
+Result<std::unique_ptr<Transport>> adopt_socket(int fd);
 
 // Receives exactly `into.size()` bytes; kDisconnected if the stream ends before.
 Status receive_exactly(Transport& transport, std::span<std::byte> into);
