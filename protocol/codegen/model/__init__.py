@@ -1,0 +1,1 @@
+"""What the generator knows: the snapshot of facts, the registry's families, messages, opcodes."""
