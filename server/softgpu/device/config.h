@@ -1,0 +1,36 @@
+// How many software devices this process has, and how large they are.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "protocol/base/result.h"
+
+namespace outboard::softgpu {
+
+struct DeviceConfig {
+  uint32_t devices = 1;
+  uint64_t memory_bytes = 0;  // per device; a multiple of kGranuleBytes
+  uint32_t cores = 1;         // threads that execute blocks, and multiprocessors reported
+  std::string state_folder;   // where processes share what they use; empty: not shared
+  std::string host_identity;  // what the devices' UUIDs are made of
+};
+
+// Value of an environment variable, null if unset; getenv in production.
+using Environment = std::function<const char*(const char* name)>;
+
+// Reads OUTBOARD_SOFTGPU_DEVICES (1 to 16), OUTBOARD_SOFTGPU_MEMORY ("8GiB", "512M", bytes),
+// OUTBOARD_SOFTGPU_CORES (1 to 256) and OUTBOARD_SOFTGPU_STATE (a folder, or "none"). Defaults: one
+// device with half of the machine's memory and all cores that this process may use, state in
+// /dev/shm. A value that makes no sense is an error that names it, not a silent default.
+Result<DeviceConfig> read_config(const Environment& environment);
+
+// "8GiB", "8G", "512MiB", "64M", "1T", "1048576": binary units. kInvalidArgument otherwise.
+Result<uint64_t> parse_bytes(const std::string& text);
+
+// Version 4 style UUID of a device, the same in every process of this host.
+std::array<uint8_t, 16> device_uuid(const std::string& host_identity, uint32_t ordinal);
+
+}  // namespace outboard::softgpu
