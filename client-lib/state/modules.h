@@ -1,0 +1,90 @@
+// What the client knows of loaded code: functions with their parameter layouts and attributes, and
+// module variables. Learnt with the load, so that looking names up and launching ask nobody.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/wire/handle.h"
+
+namespace outboard::client {
+
+struct ModuleInfo;
+
+struct FunctionParameter {
+  uint32_t offset_bytes = 0;
+  uint32_t size_bytes = 0;
+};
+
+// CUfunction_attribute values by id. `known` says which the server told or a call set.
+struct FunctionAttributes {
+  static constexpr size_t kCount = 32;  // CUDA 13.0 has 16
+  std::array<std::atomic<int32_t>, kCount> values{};
+  std::atomic<uint32_t> known{0};
+
+  std::optional<int32_t> get(uint32_t id) const {
+    if (id >= kCount || (known.load(std::memory_order_acquire) & (1u << id)) == 0) return std::nullopt;
+    return values[id].load(std::memory_order_relaxed);
+  }
+  void set(uint32_t id, int32_t value) {
+    if (id >= kCount) return;
+    values[id].store(value, std::memory_order_relaxed);
+    known.fetch_or(1u << id, std::memory_order_release);
+  }
+};
+
+// Never freed before its client: a launch that races with an unload reads stale data, not freed
+// memory.
+struct FunctionInfo {
+  std::string name;
+  ModuleInfo* module = nullptr;
+  wire::Handle handle;  // null until somebody asked for the function
+  bool layout_known = false;
+  std::vector<FunctionParameter> parameters;
+  uint32_t parameter_bytes = 0;  // of the packed buffer
+  FunctionAttributes attributes;
+};
+
+struct GlobalInfo {
+  uint64_t address = 0;
+  uint64_t size_bytes = 0;
+};
+
+struct ModuleInfo {
+  wire::HandleKind kind = wire::HandleKind::kModule;  // kModule or kLibrary
+  wire::Handle handle;
+  wire::Handle context;    // of a module; null for libraries
+  bool enumerated = false; // `functions` is complete: an unknown name does not exist
+
+  std::mutex mutex;  // guards what follows
+  std::vector<FunctionInfo*> functions;  // in the driver's order
+  std::unordered_map<std::string, FunctionInfo*> functions_by_name;
+  // (name, context index) -> variable; a library has one instance per context.
+  std::map<std::pair<std::string, uint32_t>, GlobalInfo> globals;
+  ModuleInfo* library = nullptr;  // of a module that cuLibraryGetModule gave
+  std::map<uint32_t, wire::Handle> modules_by_context;  // what cuLibraryGetModule gave
+};
+
+// Owner of all infos; see FunctionInfo for why nothing is freed early. Memory is bounded by what
+// the program loads, which is code of its own.
+class ModuleStore {
+ public:
+  ModuleInfo* new_module();
+  FunctionInfo* new_function(ModuleInfo& module, std::string name);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<ModuleInfo>> modules_;
+  std::vector<std::unique_ptr<FunctionInfo>> functions_;
+};
+
+}  // namespace outboard::client
