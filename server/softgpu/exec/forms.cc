@@ -1,0 +1,164 @@
+#include "server/softgpu/exec/forms.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace outboard::softgpu::exec {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    size_t end = std::min(text.find(separator), text.size());
+    if (end > 0) parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+// Tables are part of the program: a malformed row is a defect that the first test run shows.
+[[noreturn]] void bad_row(std::string_view what, std::string_view text) {
+  std::fprintf(stderr, "softgpu: malformed instruction table: %.*s in '%.*s'\n", static_cast<int>(what.size()), what.data(),
+               static_cast<int>(text.size()), text.data());
+  std::abort();
+}
+
+void expand(const std::string& done, std::string_view rest, std::vector<std::string>& out) {
+  size_t open = rest.find_first_of("{[");
+  if (open == std::string_view::npos) {
+    out.push_back(done + std::string(rest));
+    return;
+  }
+  bool optional = rest[open] == '[';
+  size_t close = rest.find(optional ? ']' : '}', open);
+  if (close == std::string_view::npos) bad_row("unclosed alternative", rest);
+  std::string before = done + std::string(rest.substr(0, open));
+  std::string_view inside = rest.substr(open + 1, close - open - 1);
+  std::string_view after = rest.substr(close + 1);
+  if (optional) {
+    expand(before, after, out);
+    expand(before + std::string(inside), after, out);
+    return;
+  }
+  for (;;) {
+    size_t comma = inside.find(',');
+    expand(before + std::string(inside.substr(0, comma)), after, out);
+    if (comma == std::string_view::npos) return;
+    inside.remove_prefix(comma + 1);
+  }
+}
+
+OperandSpec parse_spec(std::string_view text, std::string_view signature) {
+  OperandSpec spec;
+  if (text.back() == '?') {
+    spec.optional = true;
+    text.remove_suffix(1);
+  }
+  if (text == "[]") return spec.role = Role::kAddress, spec;
+  if (text == "label") return spec.role = Role::kLabel, spec;
+  if (text == "#") return spec.role = Role::kInteger, spec;
+  if (text == "=cc") return spec.role = Role::kCarryOut, spec.type = ptx::Type::kPred, spec;
+  if (text == "cc") return spec.role = Role::kCarryIn, spec.type = ptx::Type::kPred, spec;
+  if (text.front() == '=') {
+    spec.role = Role::kDestination;
+    text.remove_prefix(1);
+  }
+  if (text.ends_with("|p")) {
+    spec.pair = true;
+    text.remove_suffix(2);
+  }
+  size_t x = text.rfind('x');
+  // "f16x2" is a type, "f16x2x4" four of it.
+  if (ptx::find_type(text) == ptx::Type::kNone && x != std::string_view::npos && text != "p") {
+    spec.count = static_cast<uint8_t>(text[x + 1] - '0');
+    if (text.size() > x + 2) spec.count = static_cast<uint8_t>(spec.count * 10 + text[x + 2] - '0');
+    text = text.substr(0, x);
+  }
+  spec.type = text == "p" ? ptx::Type::kPred : ptx::find_type(text);
+  if (spec.type == ptx::Type::kNone) bad_row("unknown operand type", signature);
+  return spec;
+}
+
+}  // namespace
+
+void FormTable::begin_group(const char* group) { group_ = group; }
+
+void FormTable::ignore(const char* opcode, const char* modifiers) {
+  for (std::string_view modifier : split(modifiers, ' ')) ignored_[opcode].emplace_back(modifier);
+}
+
+void FormTable::add(const char* pattern, const char* signature, Handler handler, uint32_t aux, uint32_t flags) {
+  std::vector<std::string> texts;
+  expand("", pattern, texts);
+  for (std::string& text : texts) add_one(std::move(text), signature, handler, aux, flags);
+}
+
+void FormTable::add_one(std::string text, const char* signature, Handler handler, uint32_t aux, uint32_t flags) {
+  auto form = std::make_unique<Form>();
+  form->text = std::move(text);
+  form->group = group_;
+  form->handler = handler;
+  form->aux = aux;
+  form->flags = flags;
+  for (std::string_view spec : split(signature, ' ')) form->operands.push_back(parse_spec(spec, signature));
+  bases_[form->text.substr(0, form->text.find('.'))] = true;
+  if (!by_text_.emplace(form->text, form.get()).second) bad_row("form entered twice", form->text);
+  forms_.push_back(std::move(form));
+}
+
+bool FormTable::knows(std::string_view base) const { return bases_.contains(std::string(base)); }
+
+std::string FormTable::canonical(std::string_view opcode) const {
+  size_t dot = opcode.find('.');
+  std::string text(opcode.substr(0, dot));
+  auto ignored = ignored_.find(text);
+  for (std::string_view modifier : split(dot == std::string_view::npos ? "" : opcode.substr(dot + 1), '.')) {
+    if (ignored != ignored_.end() &&
+        std::find(ignored->second.begin(), ignored->second.end(), modifier) != ignored->second.end()) {
+      continue;
+    }
+    text += '.';
+    text += modifier;
+  }
+  return text;
+}
+
+const Form* FormTable::find(std::string_view opcode) const {
+  if (auto exact = by_text_.find(opcode); exact != by_text_.end()) return exact->second;
+  auto found = by_text_.find(std::string_view(canonical(opcode)));
+  return found == by_text_.end() ? nullptr : found->second;
+}
+
+bool isa_available(Isa isa) {
+  __builtin_cpu_init();
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+              __builtin_cpu_supports("f16c");
+  if (isa != Isa::kAvx512) return avx2;
+  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+// One per instruction group and instruction set; see handlers/groups.h.
+void add_all_forms_avx2(FormTable& table);
+void add_all_forms_avx512(FormTable& table);
+
+const FormTable& form_table(Isa isa) {
+  if (isa == Isa::kBest) isa = isa_available(Isa::kAvx512) ? Isa::kAvx512 : Isa::kAvx2;
+  if (isa == Isa::kAvx512) {
+    static const FormTable* table = [] {
+      auto* made = new FormTable;
+      add_all_forms_avx512(*made);
+      return made;
+    }();
+    return *table;
+  }
+  static const FormTable* table = [] {
+    auto* made = new FormTable;
+    add_all_forms_avx2(*made);
+    return made;
+  }();
+  return *table;
+}
+
+}  // namespace outboard::softgpu::exec
