@@ -1,0 +1,133 @@
+#include "server/worker/control_messages.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "protocol/wire/reader.h"
+#include "protocol/wire/writer.h"
+
+namespace outboard::server::control {
+namespace {
+
+constexpr size_t kMaxStringBytes = 2048;
+constexpr size_t kMaxDevices = 64;
+
+// One description of each message serves both directions: `Fields` is a Writer or a Reader side.
+struct Encoder {
+  wire::Writer& out;
+  void field(const std::string& value) { out.string(std::string_view(value).substr(0, kMaxStringBytes)); }
+  void field(const uint64_t& value) { out.varint(value); }
+  void field(const uint32_t& value) { out.varint(value); }
+  void field(const int32_t& value) { out.zigzag(value); }
+  void field(const bool& value) { out.boolean(value); }
+  void field(const std::vector<std::string>& values) {
+    const size_t count = values.size() < kMaxDevices ? values.size() : kMaxDevices;
+    out.varint(count);
+    for (size_t i = 0; i < count; ++i) out.string(std::string_view(values[i]).substr(0, 96));
+  }
+};
+
+struct Decoder {
+  wire::Reader& in;
+  void field(std::string& value) { value = std::string(in.string()); }
+  void field(uint64_t& value) { value = in.varint(); }
+  void field(uint32_t& value) { value = in.varint_as<uint32_t>(); }
+  void field(int32_t& value) { value = in.zigzag_as<int32_t>(); }
+  void field(bool& value) { value = in.boolean(); }
+  void field(std::vector<std::string>& values) {
+    values.resize(in.count(1));
+    for (std::string& value : values) field(value);
+  }
+};
+
+template <typename Side, typename T>
+void fields(Side side, T& message) {
+  using M = std::remove_const_t<T>;
+  const auto each = [&side](auto&... values) { (side.field(values), ...); };
+  const auto totals = [&each](auto& t) {
+    each(t.commands, t.replies, t.failures, t.launches, t.bytes_received, t.bytes_sent, t.objects, t.memory_bytes,
+         t.peak_memory_bytes);
+  };
+  if constexpr (std::is_same_v<M, Start>) {
+    each(message.session_id, message.server_name, message.driver, message.driver_reason, message.lease_memory_bytes,
+         message.lease_compute_percent, message.lease_priority, message.log_level, message.log_file);
+  } else if constexpr (std::is_same_v<M, Stop>) {
+    each(message.reason);
+  } else if constexpr (std::is_same_v<M, Serving>) {
+    each(message.devices);
+  } else if constexpr (std::is_same_v<M, Progress>) {
+    totals(message.totals);
+  } else if constexpr (std::is_same_v<M, Ended>) {
+    each(message.orderly, message.reason);
+    totals(message.totals);
+  } else {
+    static_assert(std::is_same_v<M, Probed>);
+    each(message.error, message.driver, message.reason, message.driver_version, message.devices);
+  }
+}
+
+template <size_t kIndex = 0>
+Result<Message> decode_alternative(size_t index, wire::Reader& reader) {
+  if constexpr (kIndex < std::variant_size_v<Message>) {
+    if (index != kIndex) return decode_alternative<kIndex + 1>(index, reader);
+    std::variant_alternative_t<kIndex, Message> message;
+    fields(Decoder{reader}, message);
+    if (!reader.finished()) {
+      return fail(ErrorKind::kProtocolViolation, "A control message of kind " + std::to_string(index) +
+                                                     " does not have the length that its fields need.");
+    }
+    return Message(std::move(message));
+  } else {
+    return fail(ErrorKind::kProtocolViolation, "A control message has the unknown kind " + std::to_string(index) + ".");
+  }
+}
+
+}  // namespace
+
+std::vector<std::byte> encode(const Message& message) {
+  wire::Writer writer;
+  writer.u8(static_cast<uint8_t>(message.index()));
+  std::visit([&](const auto& content) { fields(Encoder{writer}, content); }, message);
+  return writer.take();
+}
+
+Result<Message> decode(std::span<const std::byte> packet) {
+  wire::Reader reader(packet);
+  return decode_alternative(reader.u8(), reader);
+}
+
+Status send(int fd, const Message& message) {
+  const std::vector<std::byte> packet = encode(message);
+  ssize_t sent = 0;
+  do {
+    sent = ::send(fd, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return {};
+  if (errno == EAGAIN) return fail(ErrorKind::kOverloaded, "The other side of the control socket does not read.");
+  return fail(ErrorKind::kDisconnected, std::string("The control socket failed: ") + std::strerror(errno) + ".");
+}
+
+Result<std::optional<Message>> receive(int fd) {
+  std::vector<std::byte> packet(kMaxMessageBytes);
+  ssize_t received = 0;
+  do {
+    received = ::recv(fd, packet.data(), packet.size(), MSG_TRUNC);
+  } while (received < 0 && errno == EINTR);
+  if (received == 0) return std::optional<Message>();
+  if (received < 0) {
+    if (errno == EAGAIN) return fail(ErrorKind::kOverloaded, "No control message is there yet.");
+    return fail(ErrorKind::kDisconnected, std::string("The control socket failed: ") + std::strerror(errno) + ".");
+  }
+  if (static_cast<size_t>(received) > packet.size()) {
+    return fail(ErrorKind::kProtocolViolation, "A control message of " + std::to_string(received) +
+                                                   " bytes is longer than the limit of 16384.");
+  }
+  auto message = decode(std::span(packet.data(), static_cast<size_t>(received)));
+  if (!message) return fail(message);
+  return std::optional<Message>(std::move(*message));
+}
+
+}  // namespace outboard::server::control

@@ -1,0 +1,83 @@
+// What daemon and worker tell each other over the control socket (SOCK_SEQPACKET: one packet is one
+// message). Both are of the same build, so the encoding may change freely.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "server/metrics/session_counters.h"
+
+namespace outboard::server::control {
+
+// Daemon to worker, first of all: whom to serve, with what.
+struct Start {
+  uint64_t session_id = 0;
+  std::string server_name;
+  std::string driver;         // path for dlopen, as a probe found it
+  std::string driver_reason;  // a sentence, for the log
+  uint64_t lease_memory_bytes = 0;  // 0: no limit
+  uint32_t lease_compute_percent = 0;
+  int32_t lease_priority = 0;
+  uint32_t log_level = 1;  // LogLevel
+  std::string log_file;    // empty: standard error
+  bool operator==(const Start&) const = default;
+};
+
+// Daemon to worker: end the session in order and say why to the client.
+struct Stop {
+  std::string reason;
+  bool operator==(const Stop&) const = default;
+};
+
+// Worker to daemon, once: the welcome is on its way.
+struct Serving {
+  uint32_t devices = 0;
+  bool operator==(const Serving&) const = default;
+};
+
+// Worker to daemon, now and then.
+struct Progress {
+  SessionTotals totals;
+  bool operator==(const Progress&) const = default;
+};
+
+// Worker to daemon, last: why the session is over. `orderly` is false for violations and failures.
+struct Ended {
+  bool orderly = false;
+  std::string reason;
+  SessionTotals totals;
+  bool operator==(const Ended&) const = default;
+};
+
+// Worker to daemon, the only message of a probe: which driver works here, or why none does.
+struct Probed {
+  std::string error;  // empty if a driver was found
+  std::string driver;
+  std::string reason;
+  int32_t driver_version = 0;
+  std::vector<std::string> devices;
+  bool operator==(const Probed&) const = default;
+};
+
+using Message = std::variant<Start, Stop, Serving, Progress, Ended, Probed>;
+
+inline constexpr size_t kMaxMessageBytes = 16 * 1024;
+
+// Strings too long for kMaxMessageBytes are cut.
+std::vector<std::byte> encode(const Message& message);
+Result<Message> decode(std::span<const std::byte> packet);
+
+// Sends one packet without blocking: a worker never waits for its daemon. kDisconnected when the
+// other side is gone, kOverloaded when it does not read.
+Status send(int fd, const Message& message);
+// Receives one packet; nothing at the end of the stream. Blocks unless the socket is non-blocking,
+// in which case kOverloaded says that none is there.
+Result<std::optional<Message>> receive(int fd);
+
+}  // namespace outboard::server::control
