@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "protocol/base/clock.h"
 #include "protocol/base/result.h"
 
 namespace outboard::transport {
@@ -35,6 +36,11 @@ class Transport {
   // 0 means that the peer closed in order. `into` must not be empty.
   virtual Result<size_t> receive(std::span<std::byte> into) = 0;
 
+  // From now on receive() gives kDisconnected when nothing has come before `deadline`;
+  // kNoDeadline, the default, waits for ever. Called by the receiving thread.
+  virtual void set_receive_deadline(SteadyTime deadline) = 0;
+  static constexpr SteadyTime kNoDeadline = SteadyTime::max();
+
   // Ends both directions; blocked calls on both sides return. Idempotent.
   virtual void shutdown() = 0;
 
@@ -55,6 +61,8 @@ class Listener {
   virtual Result<std::unique_ptr<Transport>> accept() = 0;
   virtual void close() = 0;
   virtual std::string address() const = 0;  // with the port that the system chose
+  // Becomes readable when somebody connects; still owned by the listener; -1 where there is none.
+  virtual int native_handle() const { return -1; }
 };
 
 // A transport over a connected stream socket (TCP or unix) that someone else accepted or made, for
