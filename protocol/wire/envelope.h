@@ -49,7 +49,9 @@ struct Envelope {
   // at 1. In frames without commands: the sequence that the next command will have.
   uint64_t first_sequence = 0;
   uint32_t command_count = 0;  // commands or replies in this frame
-  // The highest sequence of the peer such that it and all before it were processed.
+  // The highest sequence of the peer such that it and all before it were taken off the stream in
+  // order. A call that waits counts as taken when its wait begins: its reply comes later, and the
+  // commands of other threads behind it must not be held back meanwhile.
   uint64_t acknowledged = 0;
   std::variant<CommandsFrame, RepliesFrame, HelloInfo, WelcomeInfo, Refusal, Goodbye, Notice, Heartbeat>
       kind;
