@@ -1,0 +1,133 @@
+// Graphs: nodes with dependencies, made by hand or by capturing a stream, and their executable form.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "protocol/abi/cuda_abi_gen.h"
+#include "server/softgpu/device/object.h"
+#include "server/softgpu/device/operation.h"
+#include "server/softgpu/device/stream.h"
+
+namespace outboard::softgpu {
+
+class GraphNode : public Object {
+ public:
+  static constexpr ObjectKind kKind = ObjectKind::kGraphNode;
+
+  GraphNode(Operation operation, Graph* graph) : operation(std::move(operation)), graph(graph) {}
+  CUgraphNodeType type() const;
+
+  Operation operation;
+  Graph* graph;  // owner; null once the node is destroyed
+  std::vector<GraphNode*> dependencies;  // nodes of the same graph
+};
+
+using NodeList = std::vector<std::shared_ptr<GraphNode>>;
+
+// Not safe for several threads at once, as CUDA says of graphs.
+class Graph : public Object {
+ public:
+  static constexpr ObjectKind kKind = ObjectKind::kGraph;
+
+  explicit Graph(HandleTable& handles) : handles_(handles) {}
+  ~Graph() override;
+
+  // Dependencies must be nodes of this graph, without repetition. The node gets a handle.
+  std::shared_ptr<GraphNode> add(Operation operation, const std::vector<GraphNode*>& dependencies);
+  void remove(GraphNode* node);
+  bool owns(const GraphNode* node) const { return node->graph == this; }
+  const NodeList& nodes() const { return nodes_; }
+  // A copy with nodes in the same order. Child graphs are copied too.
+  std::shared_ptr<Graph> clone() const;
+  // Dependencies first. Empty when there is a cycle.
+  std::vector<GraphNode*> ordered() const;
+  std::vector<GraphNode*> dependents(const GraphNode* node) const;
+
+  // From which node of which graph each node was cloned, for cuGraphNodeFindInClone.
+  const std::map<uint64_t, uint64_t>& origins() const { return origins_; }
+
+ private:
+  HandleTable& handles_;
+  NodeList nodes_;
+  std::map<uint64_t, uint64_t> origins_;  // original node's handle -> own node's handle
+};
+
+// An immutable shape with replaceable operations.
+class GraphExec : public Object {
+ public:
+  static constexpr ObjectKind kKind = ObjectKind::kGraphExec;
+
+  struct Step {
+    uint64_t node = 0;  // handle of the node that it was made from
+    Operation operation;
+    bool enabled = true;
+  };
+
+  // Null when the graph has a cycle.
+  static std::shared_ptr<GraphExec> create(const Graph& graph, uint64_t flags);
+  // One launch: all steps in dependency order, as one piece of the stream's work.
+  CUresult launch(Context& context, const std::shared_ptr<Stream>& stream);
+  // Takes over the operations of a graph of the same shape; false, and the first node that differs,
+  // if it is not.
+  bool update(const Graph& graph, uint64_t* differing_node, CUgraphExecUpdateResult* why);
+  // Null if no step was made from that node.
+  Step* find(uint64_t node);
+  uint64_t flags() const { return flags_; }
+  std::mutex& mutex() { return mutex_; }
+
+ private:
+  static bool flatten(const Graph& graph, std::vector<Step>* steps);
+
+  std::mutex mutex_;  // guards steps_ between launches and updates
+  std::vector<Step> steps_;
+  uint64_t flags_ = 0;
+};
+
+// A capture in progress. One mutex for all of its streams.
+class Capture {
+ public:
+  Capture(std::shared_ptr<Graph> graph, std::shared_ptr<Stream> origin, CUstreamCaptureMode mode, uint64_t id)
+      : graph_(std::move(graph)), origin_(std::move(origin)), mode_(mode), id_(id), thread_(std::this_thread::get_id()) {}
+
+  // Adds what was queued in a stream of this capture.
+  CUresult add(Stream& stream, Operation operation);
+  // A stream that waits for an event recorded in the capture takes part in it.
+  void join(const std::shared_ptr<Stream>& stream, const NodeList& nodes);
+  NodeList position(const Stream& stream);
+  void set_position(const Stream& stream, NodeList nodes, bool append);
+  // Takes all streams out of the capture. CUDA_ERROR_STREAM_CAPTURE_UNJOINED if work of another
+  // stream does not lead back to the origin, CUDA_ERROR_STREAM_CAPTURE_INVALIDATED if it was spoilt.
+  CUresult end();
+
+  void invalidate() { invalidated_.store(true); }
+  bool invalidated() const { return invalidated_.load(); }
+  const std::shared_ptr<Graph>& graph() const { return graph_; }
+  const std::shared_ptr<Stream>& origin() const { return origin_; }
+  CUstreamCaptureMode mode() const { return mode_; }
+  std::thread::id thread() const { return thread_; }
+  uint64_t id() const { return id_; }
+
+ private:
+  struct Member {
+    std::shared_ptr<Stream> stream;
+    NodeList position;  // what the stream's next node depends on
+  };
+  Member* member_locked(const Stream& stream);
+
+  const std::shared_ptr<Graph> graph_;
+  const std::shared_ptr<Stream> origin_;
+  const CUstreamCaptureMode mode_;
+  const uint64_t id_;
+  const std::thread::id thread_;
+  std::atomic<bool> invalidated_{false};
+  std::mutex mutex_;
+  std::vector<Member> members_;
+};
+
+}  // namespace outboard::softgpu

@@ -1,0 +1,107 @@
+// What can be queued in a stream or become a node of a graph, as data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/abi/cuda_abi_gen.h"
+#include "server/softgpu/exec/launch.h"
+
+namespace outboard::softgpu {
+
+class Context;
+class Event;
+class Function;
+class Graph;
+
+struct EmptyOperation {};
+
+struct KernelOperation {
+  std::shared_ptr<Function> function;
+  uint64_t handle = 0;  // CUfunction or CUkernel, as the application gave it
+  exec::Dim3 grid;
+  exec::Dim3 block;
+  uint32_t dynamic_shared_bytes = 0;
+  bool cooperative = false;
+  std::vector<std::byte> params;  // packed
+};
+
+// One side of a copy: bytes of row y of slice z start at address + z * slice_pitch + y * row_pitch.
+struct CopySide {
+  uint64_t address = 0;
+  uint64_t row_pitch = 0;
+  uint64_t slice_pitch = 0;
+};
+
+struct CopyOperation {
+  CopySide from;
+  CopySide to;
+  uint64_t width_bytes = 0;
+  uint64_t height = 1;
+  uint64_t depth = 1;
+  // A copy of pageable host memory taken when the copy was queued; `from` then points into it.
+  std::shared_ptr<const std::vector<std::byte>> snapshot;
+  CUDA_MEMCPY3D as_given = {};  // for graph nodes' parameters
+};
+
+struct MemsetOperation {
+  uint64_t address = 0;
+  uint64_t row_pitch = 0;
+  uint32_t value = 0;
+  uint32_t element_bytes = 1;  // 1, 2 or 4
+  uint64_t width = 0;          // elements
+  uint64_t height = 1;
+};
+
+struct HostOperation {
+  CUhostFn function = nullptr;
+  void* user_data = nullptr;
+};
+
+struct EventRecordOperation {
+  std::shared_ptr<Event> event;
+};
+
+struct EventWaitOperation {
+  std::shared_ptr<Event> event;
+};
+
+// Memory nodes of a graph: the address is fixed when the node is made.
+struct AllocateOperation {
+  CUDA_MEM_ALLOC_NODE_PARAMS params = {};
+};
+
+struct FreeOperation {
+  uint64_t address = 0;
+};
+
+// cuStreamWaitValue and cuStreamWriteValue.
+struct ValueOperation {
+  uint64_t address = 0;
+  uint64_t value = 0;
+  uint32_t bytes = 4;  // 4 or 8
+  bool wait = false;
+  unsigned flags = 0;
+};
+
+struct ChildGraphOperation {
+  std::shared_ptr<Graph> graph;
+};
+
+using Operation = std::variant<EmptyOperation, KernelOperation, CopyOperation, MemsetOperation, HostOperation,
+                               EventRecordOperation, EventWaitOperation, AllocateOperation, FreeOperation,
+                               ValueOperation, ChildGraphOperation>;
+
+// Executes one operation on the calling thread. Event and child graph operations are handled where
+// streams are known (Context::submit, GraphExec) and do nothing here. Errors become the context's.
+CUresult execute(const Operation& operation, Context& context, std::string& message);
+
+// Copies and fills that touch no device state; addresses must be valid.
+void copy_rows(const CopyOperation& copy);
+void fill_rows(const MemsetOperation& fill);
+
+}  // namespace outboard::softgpu

@@ -1,0 +1,69 @@
+#include "server/softgpu/device/platform.h"
+
+#include "server/softgpu/device/memory_pool.h"
+
+namespace outboard::softgpu {
+
+Result<std::unique_ptr<Platform>> Platform::create(const DeviceConfig& config) {
+  std::unique_ptr<Platform> platform(new Platform());
+  for (uint32_t i = 0; i < config.devices; ++i) {
+    auto device = Device::create(config, i, platform->memory_);
+    if (!device) return fail(device);
+    DeviceEntry entry;
+    entry.device = std::move(*device);
+    platform->devices_.push_back(std::move(entry));
+  }
+  for (DeviceEntry& entry : platform->devices_) {
+    entry.primary = Context::create(*platform, *entry.device, 0, true);
+    entry.default_pool = MemoryPool::create(*platform, *entry.device);
+    entry.current_pool = entry.default_pool;
+  }
+  return platform;
+}
+
+Platform::~Platform() {
+  for (const auto& context : handles_.all<Context>()) context->close();
+}
+
+DeviceEntry* Platform::entry(int ordinal) {
+  return ordinal < 0 || static_cast<size_t>(ordinal) >= devices_.size() ? nullptr : &devices_[static_cast<size_t>(ordinal)];
+}
+
+Device* Platform::device(int ordinal) {
+  DeviceEntry* found = entry(ordinal);
+  return found == nullptr ? nullptr : found->device.get();
+}
+
+CUresult Platform::retain_primary(int ordinal, std::shared_ptr<Context>* context) {
+  DeviceEntry* found = entry(ordinal);
+  if (found == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(primary_mutex_);
+  if (!found->primary->active()) {
+    found->primary->set_flags(found->primary_flags);
+    found->primary->open();
+  }
+  ++found->retained;
+  *context = found->primary;
+  return CUDA_SUCCESS;
+}
+
+CUresult Platform::release_primary(int ordinal) {
+  DeviceEntry* found = entry(ordinal);
+  if (found == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(primary_mutex_);
+  if (found->retained == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  if (--found->retained == 0) found->primary->close();
+  return CUDA_SUCCESS;
+}
+
+CUresult Platform::reset_primary(int ordinal) {
+  DeviceEntry* found = entry(ordinal);
+  if (found == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(primary_mutex_);
+  found->primary->close();
+  // Who retained it goes on with a fresh one, as the runtime does after cudaDeviceReset.
+  if (found->retained != 0) found->primary->open();
+  return CUDA_SUCCESS;
+}
+
+}  // namespace outboard::softgpu

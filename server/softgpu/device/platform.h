@@ -1,0 +1,67 @@
+// Everything below the driver API in one object: no globals, so that a test can have several.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "server/softgpu/device/allocation_table.h"
+#include "server/softgpu/device/config.h"
+#include "server/softgpu/device/context.h"
+#include "server/softgpu/device/device.h"
+#include "server/softgpu/device/executor.h"
+#include "server/softgpu/device/object.h"
+
+namespace outboard::softgpu {
+
+// A device with its primary context and how often that is retained.
+struct DeviceEntry {
+  std::unique_ptr<Device> device;
+  std::shared_ptr<Context> primary;
+  std::shared_ptr<MemoryPool> default_pool;
+  std::shared_ptr<MemoryPool> current_pool;
+  unsigned retained = 0;
+  unsigned primary_flags = 0;
+};
+
+class Platform {
+ public:
+  static Result<std::unique_ptr<Platform>> create(const DeviceConfig& config);
+  ~Platform();
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+
+  size_t device_count() const { return devices_.size(); }
+  // Null for an ordinal that is not there.
+  DeviceEntry* entry(int ordinal);
+  Device* device(int ordinal);
+
+  // Primary contexts. reset closes it whatever its count.
+  CUresult retain_primary(int ordinal, std::shared_ptr<Context>* context);
+  CUresult release_primary(int ordinal);
+  CUresult reset_primary(int ordinal);
+
+  HandleTable& handles() { return handles_; }
+  AllocationTable& memory() { return memory_; }
+  Executor& executor() { return executor_; }
+  uint64_t next_id() { return next_id_.fetch_add(1); }
+
+  // Called when a context closes, with no lock held (drops what the runtime keeps per context).
+  std::function<void(Context&)> on_context_closed;
+
+ private:
+  Platform() = default;
+
+  AllocationTable memory_;
+  HandleTable handles_;
+  std::atomic<uint64_t> next_id_{1};
+  Executor executor_;
+  std::vector<DeviceEntry> devices_;
+  std::mutex primary_mutex_;
+};
+
+}  // namespace outboard::softgpu
