@@ -86,9 +86,11 @@ CUresult integrity(uint32_t version, uint64_t unix_seconds, uint64_t* answer) {
   if (answer == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return with_tables([&](ExportTables& tables) -> CUresult {
     int driver_version = 0;
-    if (const CUresult result = tables.host().driver_version(&driver_version); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = tables.host().driver_version(&driver_version); result != CUDA_SUCCESS)
+      return result;
     std::vector<DeviceIdentity> devices;
-    if (const CUresult result = tables.host().device_identities(&devices); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = tables.host().device_identities(&devices); result != CUDA_SUCCESS)
+      return result;
     IntegrityQuestion question;
     question.driver_version = static_cast<uint32_t>(driver_version);
     question.version = version;

@@ -32,7 +32,8 @@ CUresult context_id(CUcontext context, uint64_t* id) {
 CUresult private_stream(CUcontext, CUstream stream, void** result, int per_thread) {
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (stream == nullptr) {
-    stream = reinterpret_cast<CUstream>(static_cast<uintptr_t>(per_thread ? 2 : 1));  // CU_STREAM_PER_THREAD : _LEGACY
+    stream = reinterpret_cast<CUstream>(
+        static_cast<uintptr_t>(per_thread ? 2 : 1));  // CU_STREAM_PER_THREAD : _LEGACY
   }
   *result = stream;
   return CUDA_SUCCESS;

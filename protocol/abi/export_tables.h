@@ -91,8 +91,8 @@ class ExportTables {
 
   ExportTableHost& host_;
   ContextLocalStorage storage_;
-  std::mutex mutex_;                   // guards what follows; never taken by a working slot
-  std::vector<Uuid> unknown_;          // index = number of the table given out
+  std::mutex mutex_;           // guards what follows; never taken by a working slot
+  std::vector<Uuid> unknown_;  // index = number of the table given out
   std::vector<std::string> notes_;
 };
 

@@ -20,14 +20,14 @@ struct DeviceIdentity {
 };
 
 struct IntegrityQuestion {
-  uint32_t driver_version = 0;     // as cuDriverGetVersion says, e.g. 13000
-  uint32_t version = 0;            // what the caller passed: its own version + 0, 1 or 2
+  uint32_t driver_version = 0;  // as cuDriverGetVersion says, e.g. 13000
+  uint32_t version = 0;         // what the caller passed: its own version + 0, 1 or 2
   uint32_t process_id = 0;
-  uint32_t thread_low_bits = 0;    // the lower half of pthread_self()
-  uint64_t cudart_table = 0;       // addresses of the tables that cuGetExportTable gave
+  uint32_t thread_low_bits = 0;  // the lower half of pthread_self()
+  uint64_t cudart_table = 0;     // addresses of the tables that cuGetExportTable gave
   uint64_t integrity_table = 0;
-  uint64_t integrity_function = 0; // word 1 of the integrity table
-  uint64_t unix_seconds = 0;       // what the caller passed
+  uint64_t integrity_function = 0;          // word 1 of the integrity table
+  uint64_t unix_seconds = 0;                // what the caller passed
   std::span<const DeviceIdentity> devices;  // visible ones, in ordinal order
 };
 

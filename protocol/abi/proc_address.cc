@@ -6,7 +6,8 @@ namespace outboard::abi {
 namespace {
 
 const ProcName* find_name(ProcTable table, std::string_view name) {
-  const auto place = std::ranges::lower_bound(table, name, {}, [](const ProcName& entry) { return std::string_view(entry.name); });
+  const auto place = std::ranges::lower_bound(
+      table, name, {}, [](const ProcName& entry) { return std::string_view(entry.name); });
   return place != table.end() && place->name == name ? &*place : nullptr;
 }
 
@@ -35,7 +36,8 @@ CUresult find_proc_address(ProcTable table, const SymbolResolver& resolve, const
   if (entry == nullptr) return answer(status, CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
   const ProcVersion* const version = find_version(*entry, cuda_version);
   if (version == nullptr) return answer(status, CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT);
-  const bool per_thread = flags == CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM && version->per_thread_symbol != nullptr;
+  const bool per_thread =
+      flags == CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM && version->per_thread_symbol != nullptr;
   *function = resolve(per_thread ? version->per_thread_symbol : version->symbol);
   return answer(status, *function ? CU_GET_PROC_ADDRESS_SUCCESS : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
 }

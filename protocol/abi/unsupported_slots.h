@@ -31,9 +31,7 @@ const void* slot_address(Function* function) {
   return reinterpret_cast<const void*>(function);
 }
 
-inline const void* size_word(size_t words) {
-  return reinterpret_cast<const void*>(words * sizeof(void*));
-}
+inline const void* size_word(size_t words) { return reinterpret_cast<const void*>(words * sizeof(void*)); }
 
 // Word 0 is the size; every other word is an unsupported slot, to be overwritten where we have more.
 template <const char* Name, size_t... Slots>
