@@ -62,6 +62,20 @@ bool CommandStream::flush() {
   return send_open(lock, {});
 }
 
+bool CommandStream::try_send_last(const std::function<Status()>& last) {
+  Lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || sending_ || closed_) return false;
+  Status status;
+  if (!open_.empty()) {
+    status = send_(open_, {});
+    last_sent_.store(open_.next_sequence() - 1, std::memory_order_relaxed);
+    open_.reset(open_.next_sequence());
+  }
+  if (status) status = last();
+  closed_ = true;
+  return status.has_value();
+}
+
 void CommandStream::acknowledge(uint64_t sequence) {
   std::lock_guard lock(mutex_);
   if (sequence <= acknowledged_) return;

@@ -47,10 +47,14 @@ class CommandStream {
   // Appends a command and registers `call` for its reply; the caller then waits for it.
   template <typename Request>
   bool call(const CommandScope& scope, const Request& request, PendingCalls& pending, PendingCall& call,
-            bool has_bulk = false, std::span<const std::byte> bulk = {});
+            std::span<const std::byte> bulk = {});
 
   // Sends what has gathered, if nobody is sending already. False when the stream is closed.
   bool flush();
+
+  // At process exit: sends what has gathered and then `last` if no other thread is in the way, and
+  // closes the stream. False when somebody was.
+  bool try_send_last(const std::function<Status()>& last);
 
   // The peer has processed everything up to this sequence number.
   void acknowledge(uint64_t sequence);
@@ -93,7 +97,7 @@ template <typename Request>
 bool CommandStream::post(const CommandScope& scope, const Request& request) {
   Lock lock(mutex_);
   if (!wait_for_room(lock)) return false;
-  open_.append(scope, false, request, false, 0);
+  open_.append(scope, false, request, 0);
   after_post(lock);
   return true;
 }
@@ -103,11 +107,11 @@ bool CommandStream::post(const CommandScope& scope, const Request& request, std:
   Lock lock(mutex_);
   if (bulk.size() > kCopiedBulkBytes) {
     if (!wait_for_turn(lock)) return false;
-    open_.append(scope, false, request, true, bulk.size());
+    open_.append(scope, false, request, bulk.size());
     return send_open(lock, bulk);
   }
   if (!wait_for_room(lock)) return false;
-  open_.append(scope, false, request, true, bulk.size());
+  open_.append(scope, false, request, bulk.size());
   open_.add_bulk(bulk);
   after_post(lock);
   return true;
@@ -115,13 +119,13 @@ bool CommandStream::post(const CommandScope& scope, const Request& request, std:
 
 template <typename Request>
 bool CommandStream::call(const CommandScope& scope, const Request& request, PendingCalls& pending,
-                         PendingCall& call, bool has_bulk, std::span<const std::byte> bulk) {
+                         PendingCall& call, std::span<const std::byte> bulk) {
   Lock lock(mutex_);
   const bool large = bulk.size() > kCopiedBulkBytes;
   if (!(large ? wait_for_turn(lock) : wait_for_room(lock))) return false;
   call.sequence = open_.next_sequence();
   if (!pending.add(call)) return false;
-  open_.append(scope, true, request, has_bulk, bulk.size());
+  open_.append(scope, true, request, bulk.size());
   if (!large) open_.add_bulk(bulk);
   if (sending_) {
     urgent_ = true;

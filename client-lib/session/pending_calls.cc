@@ -1,8 +1,5 @@
 #include "client-lib/session/pending_calls.h"
 
-#include <algorithm>
-#include <cstring>
-
 namespace outboard::client {
 
 bool PendingCalls::add(PendingCall& call) {
@@ -18,29 +15,20 @@ void PendingCalls::wait(PendingCall& call) {
   call.changed.wait(lock, [&call] { return call.done; });
 }
 
-// Copies without the lock: a large reply must not hold up other threads' calls. The waiting thread
-// cannot leave before `done`, and nobody else finds the call once it is off the list.
-bool PendingCalls::deliver(uint64_t sequence, CUresult result, std::span<const std::byte> body,
-                           std::span<const std::byte> bulk) {
-  std::unique_lock lock(mutex_);
+PendingCall* PendingCalls::take(uint64_t sequence) {
+  std::lock_guard lock(mutex_);
   PendingCall** link = &first_;
   while (*link != nullptr && (*link)->sequence != sequence) link = &(*link)->next;
   PendingCall* call = *link;
-  if (call == nullptr) return false;
-  *link = call->next;
-  lock.unlock();
-  call->reply.result = result;
-  call->reply.body.assign(body.begin(), body.end());
-  call->reply.bulk_bytes = bulk.size();
-  if (call->bulk_into.empty()) {
-    call->reply.bulk.assign(bulk.begin(), bulk.end());
-  } else if (!bulk.empty()) {
-    std::memcpy(call->bulk_into.data(), bulk.data(), std::min(bulk.size(), call->bulk_into.size()));
-  }
-  lock.lock();
-  call->done = true;
-  call->changed.notify_one();
-  return true;
+  if (call != nullptr) *link = call->next;
+  return call;
+}
+
+// Notifies under the lock: once it is free, the waiting thread may take its stack frame away.
+void PendingCalls::complete(PendingCall& call) {
+  std::lock_guard lock(mutex_);
+  call.done = true;
+  call.changed.notify_one();
 }
 
 void PendingCalls::fail_all(CUresult result) {

@@ -23,7 +23,7 @@ struct Reply {
 // One call in flight; lives on the stack of the thread that waits.
 struct PendingCall {
   uint64_t sequence = 0;
-  std::span<std::byte> bulk_into;  // where bulk goes; empty: into reply.bulk
+  std::span<std::byte> bulk_into;  // where bulk goes, cut if it does not fit; empty: into reply.bulk
   Reply reply;
 
  private:
@@ -35,17 +35,18 @@ struct PendingCall {
 
 // Replies come in any order. A session has as many calls in flight as it has waiting threads, so
 // that a short list beats any map.
-// Threads: add and wait from callers; deliver and fail_all from the receiver.
+// Threads: add and wait from callers; take, complete and fail_all from the receiver.
 class PendingCalls {
  public:
   // Before the command is sent. False after fail_all(): nothing will ever come.
   bool add(PendingCall& call);
   // Blocks until the call is delivered or failed.
   void wait(PendingCall& call);
-  // False when nobody waits for this sequence number: the peer violates the protocol.
-  // Bulk that does not fit `bulk_into` is cut; bulk_bytes tells the caller.
-  bool deliver(uint64_t sequence, CUresult result, std::span<const std::byte> body,
-               std::span<const std::byte> bulk);
+  // The call with this sequence number, now off the list; null when nobody waits for it, which
+  // means that the peer violates the protocol. The caller fills `reply` and completes it: the
+  // waiting thread cannot leave before.
+  PendingCall* take(uint64_t sequence);
+  void complete(PendingCall& call);
   // Ends every call, now and in future, with this result.
   void fail_all(CUresult result);
 

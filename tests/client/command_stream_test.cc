@@ -13,7 +13,7 @@ namespace outboard::client {
 namespace {
 
 struct FakeRequest {
-  static constexpr uint16_t kOpcode = 5;
+  static constexpr wire::Opcode kOpcode = static_cast<wire::Opcode>(5);
   uint64_t value = 0;
   void encode(wire::Writer& writer) const { writer.varint(value); }
 };
@@ -35,24 +35,21 @@ class FakeWire {
     changed_.notify_all();
     changed_.wait(lock, [this] { return !held_; });
     if (failing) return fail(ErrorKind::kDisconnected, "The peer is gone.");
-    wire::Reader reader(batch.commands());
-    wire::Handle context;
-    for (uint32_t i = 0; i < batch.count(); ++i) {
-      Decoded command;
-      command.sequence = batch.first_sequence() + i;
-      EXPECT_EQ(reader.varint(), FakeRequest::kOpcode);
-      const uint8_t flags = reader.u8();
-      command.wants_reply = (flags & 1) != 0;
-      if ((flags & 2) != 0) context = reader.handle();
-      if ((flags & 4) != 0) (void)reader.u8();
-      if ((flags & 8) != 0) command.bulk_bytes = reader.varint();
-      command.context = context;
-      wire::Reader body(reader.bytes());
-      command.value = body.varint();
+    wire::FrameHead head;
+    head.envelope.first_sequence = batch.first_sequence();
+    head.envelope.command_count = batch.count();
+    head.commands = batch.commands();
+    head.bulk_bytes = static_cast<uint32_t>(batch.bulk().size() + more_bulk.size());
+    wire::CommandReader reader(head);
+    wire::Command command;
+    while (reader.next(command)) {
+      EXPECT_EQ(command.opcode, FakeRequest::kOpcode);
+      wire::Reader body(command.body);
+      commands.push_back({command.sequence, command.wants_reply, command.context, body.varint(),
+                          command.bulk_bytes});
       EXPECT_TRUE(body.finished());
-      commands.push_back(command);
     }
-    EXPECT_TRUE(reader.finished());
+    EXPECT_TRUE(reader.end());
     bulk_bytes += batch.bulk().size() + more_bulk.size();
     return {};
   }
@@ -135,12 +132,13 @@ TEST_F(CommandStreamTest, ACallTakesWhatGatheredWithIt) {
   EXPECT_EQ(call.sequence, 3u);
   ASSERT_EQ(wire_.commands.size(), 3u);
   EXPECT_TRUE(wire_.commands[2].wants_reply);
-  const std::byte body[2] = {};
-  EXPECT_FALSE(pending.deliver(2, CUDA_SUCCESS, {}, {}));
-  EXPECT_TRUE(pending.deliver(3, CUDA_ERROR_INVALID_VALUE, body, {}));
+  EXPECT_EQ(pending.take(2), nullptr);
+  ASSERT_EQ(pending.take(3), &call);
+  EXPECT_EQ(pending.take(3), nullptr);
+  call.reply.result = CUDA_ERROR_INVALID_VALUE;
+  pending.complete(call);
   pending.wait(call);
   EXPECT_EQ(call.reply.result, CUDA_ERROR_INVALID_VALUE);
-  EXPECT_EQ(call.reply.body.size(), 2u);
 }
 
 TEST_F(CommandStreamTest, LargeDataIsSentBeforeTheCallReturns) {
@@ -207,20 +205,6 @@ TEST(PendingCalls, FailureEndsWaitingAndFutureCalls) {
   EXPECT_EQ(call.reply.result, CUDA_ERROR_DEVICE_UNAVAILABLE);
   PendingCall late;
   EXPECT_FALSE(pending.add(late));
-}
-
-TEST(PendingCalls, BulkGoesWhereTheCallerWants) {
-  PendingCalls pending;
-  std::array<std::byte, 4> target{};
-  PendingCall call;
-  call.sequence = 1;
-  call.bulk_into = target;
-  ASSERT_TRUE(pending.add(call));
-  const std::vector<std::byte> bulk(6, std::byte{9});
-  ASSERT_TRUE(pending.deliver(1, CUDA_SUCCESS, {}, bulk));
-  EXPECT_EQ(call.reply.bulk_bytes, 6u);
-  EXPECT_TRUE(call.reply.bulk.empty());
-  EXPECT_EQ(target[3], std::byte{9});
 }
 
 }  // namespace

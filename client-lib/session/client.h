@@ -1,0 +1,184 @@
+// One application process as a client: everything a call needs. The shim owns the process's one
+// instance and never destroys it; tests make as many as they like.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "client-lib/session/session.h"
+#include "client-lib/state/contexts.h"
+#include "client-lib/state/devices.h"
+#include "client-lib/state/handle_table.h"
+#include "client-lib/state/memory_map.h"
+#include "client-lib/state/modules.h"
+#include "client-lib/state/process_life.h"
+#include "client-lib/state/thread_state.h"
+#include "protocol/abi/cuda_abi_gen.h"
+#include "protocol/abi/export_tables.h"
+#include "protocol/base/log.h"
+#include "protocol/base/result.h"
+#include "protocol/transport/transport.h"
+#include "protocol/wire/handshake.h"
+#include "protocol/wire/opcodes_gen.h"
+#include "protocol/wire/reader.h"
+
+namespace outboard::client {
+
+class ExportHost;
+
+// A server that said welcome.
+struct Connection {
+  std::unique_ptr<transport::Transport> transport;
+  wire::WelcomeInfo welcome;
+};
+
+class Client {
+ public:
+  struct Options {
+    // Connects and greets; called by cuInit, again if it failed. The error's message is shown to
+    // the user once.
+    std::function<Result<Connection>()> connect;
+    Logger log;
+    std::optional<std::string> visible_devices;  // CUDA_VISIBLE_DEVICES, absent if unset
+    std::string stats_file_path;                 // empty: no statistics
+    std::string process_name;                    // for the statistics
+  };
+
+  explicit Client(Options options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // cuInit.
+  CUresult initialize(unsigned flags);
+  // cuDriverGetVersion, also before cuInit: connects to learn it.
+  int driver_version();
+  // Whether a call may proceed: CUDA_SUCCESS, NOT_INITIALIZED or DEINITIALIZED.
+  CUresult gate() const { return life_.ready() ? CUDA_SUCCESS : gate_closed(); }
+  // The process is exiting. Never waits.
+  void end_of_process();
+
+  // --- What generated code uses; protocol/registry/README.md is the contract. ---
+  CUresult find_handle(wire::HandleKind kind, uint64_t value, wire::Handle* handle);
+  CUresult create_handle(wire::HandleKind kind, wire::Handle* handle);
+  void forget_handle(wire::HandleKind kind, wire::Handle handle);
+  uint64_t application_handle(wire::HandleKind kind, wire::Handle handle);
+  CUresult server_device(CUdevice device, int32_t* server);
+  CUresult application_device(int32_t server, CUdevice* device);
+  bool has_current_context() { return !thread().contexts.empty(); }
+  template <typename Request>
+  CUresult post(const Request& request) {
+    return session_->post(scope(), request);
+  }
+  template <typename Request>
+  CUresult call(const Request& request, typename Request::Reply& reply) {
+    Reply raw;
+    return decode_reply<Request>(session_->call(scope(), request, raw), raw, reply);
+  }
+
+  // --- The same with bulk data, for hand-written calls. ---
+  template <typename Request>
+  CUresult post(const Request& request, std::span<const std::byte> bulk) {
+    return session_->post(scope(), request, bulk);
+  }
+  template <typename Request>
+  CUresult call(const Request& request, typename Request::Reply& reply, Reply& raw, const CallOptions& options) {
+    return decode_reply<Request>(session_->call(scope(), request, raw, options), raw, reply);
+  }
+  // The last step of a call: decodes the reply's body, and lets a call that waits report what went
+  // wrong before it.
+  template <typename Request>
+  CUresult decode_reply(CUresult result, const Reply& raw, typename Request::Reply& reply) {
+    if (!raw.body.empty()) {
+      wire::Reader reader(raw.body);
+      if (!Request::Reply::decode(reader, reply)) return malformed_reply(Request::kOpcode);
+    }
+    if (wire::opcode_info(Request::kOpcode).waits && result == CUDA_SUCCESS) return session_->take_deferred();
+    return result;
+  }
+
+  // --- State, for hand-written calls. ---
+  ThreadState& thread() { return threads_.mine(); }
+  CommandScope scope() {
+    const ThreadState& state = thread();
+    return CommandScope{state.current(), state.capture_mode};
+  }
+  Session& session() { return *session_; }
+  HandleTable& handles() { return handles_; }
+  MemoryMap& device_memory() { return device_memory_; }
+  MemoryMap& host_memory() { return host_memory_; }
+  ModuleStore& modules() { return modules_; }
+  const Devices& devices() const { return devices_; }
+  const wire::WelcomeInfo& welcome() const { return welcome_; }
+  ProcessLife& life() { return life_; }
+  const Logger& log() const { return options_.log; }
+  abi::ExportTables& export_tables() { return *export_tables_; }
+
+  // Null when the thread has no current context, or a destroyed one.
+  ContextInfo* current_context() { return context(thread().current()); }
+  ContextInfo* context(wire::Handle handle) {
+    return static_cast<ContextInfo*>(handles_.payload(wire::HandleKind::kContext, handle));
+  }
+  // CUDA_SUCCESS, INVALID_CONTEXT without a current context, CONTEXT_IS_DESTROYED for a dead one.
+  CUresult require_context(ContextInfo** info);
+  // By the server's ordinal; primary contexts exist from the start, active or not.
+  ContextInfo* primary_context(uint32_t server_ordinal);
+  ContextInfo* add_context(wire::Handle handle, uint32_t server_ordinal, uint32_t flags);
+  // The context was reset or destroyed: so were its objects, memory and local storage.
+  void drop_objects_of(ContextInfo& context);
+
+  // For handles with a payload of the calls' own.
+  CUresult create_handle_with(wire::HandleKind kind, void* payload, wire::Handle* handle);
+
+  void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }
+  void count_launch() { launches_.fetch_add(1, std::memory_order_relaxed); }
+  // Logs an unsupported call or a rare event once per key.
+  void log_once(LogLevel level, std::string_view key, const std::string& message);
+
+ private:
+  CUresult gate_closed() const;
+  CUresult connect_locked();
+  CUresult start_session_locked();
+  CUresult malformed_reply(wire::Opcode opcode);
+  CUresult per_thread_stream(wire::Handle* handle);
+  void thread_ends(ThreadState& state);
+  void take_notice(const wire::Notice& notice);
+
+  const Options options_;
+  ProcessLife life_;
+  std::mutex init_mutex_;
+  std::set<std::string, std::less<>> logged_;  // guarded by log_mutex_
+  std::mutex log_mutex_;
+  std::atomic<uint64_t> calls_{0};
+  std::atomic<uint64_t> launches_{0};
+  std::atomic<uint64_t> next_context_id_{1};
+
+  // A connection made to learn the driver's version, in wait of cuInit; guarded by init_mutex_.
+  std::optional<Connection> early_;
+  pid_t early_pid_ = 0;
+
+  // Set once by start_session_locked(), before life_ says ready.
+  wire::WelcomeInfo welcome_;
+  Devices devices_;
+  std::unique_ptr<Session> session_;
+
+  HandleTable handles_;
+  MemoryMap device_memory_;
+  MemoryMap host_memory_;
+  ModuleStore modules_;
+  std::mutex contexts_mutex_;
+  std::vector<std::unique_ptr<ContextInfo>> contexts_;
+  ThreadStates threads_;
+  std::unique_ptr<ExportHost> export_host_;
+  std::unique_ptr<abi::ExportTables> export_tables_;
+};
+
+}  // namespace outboard::client

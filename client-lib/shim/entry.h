@@ -1,0 +1,37 @@
+// What every exported function does first: find the process's client and see whether it may be used.
+#pragma once
+
+#include "client-lib/session/client.h"
+#include "protocol/abi/cuda_abi_gen.h"
+
+namespace outboard::client {
+
+// On the stack of every exported function, for as long as the call runs.
+class Entry {
+ public:
+  enum BeforeInit { kBeforeInit };
+
+  // `symbol` is a string literal: the exported name.
+  explicit Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
+    client_.count_call();
+    result_ = client_.gate();
+  }
+  // For calls that work before cuInit.
+  Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) { client_.count_call(); }
+
+  bool ok() const { return result_ == CUDA_SUCCESS; }
+  CUresult result() const { return result_; }
+  Client& client() { return client_; }
+
+  // Counts, says it once per symbol, and is the function's result.
+  CUresult unsupported(const char* reason);
+
+ private:
+  static Client& process_client();
+
+  Client& client_;
+  const char* symbol_;
+  CUresult result_ = CUDA_SUCCESS;
+};
+
+}  // namespace outboard::client
