@@ -143,6 +143,8 @@ struct Notice {
   union {
     message @0 :Text;       # for the log
     deviceOutput @1 :Data;  # what a kernel printed, for the client's standard output
+    hostFunction @2 :UInt64;  # a stream has reached the host function that was launched under this
+                              # number, and waits for HostFunctionDone
   }
 }
 

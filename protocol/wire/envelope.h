@@ -34,9 +34,11 @@ struct Notice {
   enum class Kind : uint8_t {
     kMessage = 0,       // a sentence for the log
     kDeviceOutput = 1,  // what a kernel printed, for the client's standard output
+    kHostFunction = 2,  // a stream waits until the client has run host function `number`
   };
   Kind kind = Kind::kMessage;
   std::string text;  // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
+  uint64_t number = 0;  // of kHostFunction: what the client called it in LaunchHostFunction
 };
 
 // An acknowledgement without commands or replies, and the answer to "are you there?".

@@ -126,11 +126,12 @@ WelcomeInfo welcome(schema::Welcome::Reader from) {
 }
 
 Notice notice(schema::Notice::Reader from) {
-  if (from.isMessage()) return {Notice::Kind::kMessage, sentence("message", from.getMessage())};
+  if (from.isMessage()) return {Notice::Kind::kMessage, sentence("message", from.getMessage()), 0};
+  if (from.isHostFunction()) return {Notice::Kind::kHostFunction, {}, from.getHostFunction()};
   if (!from.isDeviceOutput()) throw Violation{"It is a notice of a kind that this version does not know."};
   const auto bytes = from.getDeviceOutput();
   check_limit("device output", bytes.size(), limits::kNoticeOutputBytes);
-  return {Notice::Kind::kDeviceOutput, {reinterpret_cast<const char*>(bytes.begin()), bytes.size()}};
+  return {Notice::Kind::kDeviceOutput, {reinterpret_cast<const char*>(bytes.begin()), bytes.size()}, 0};
 }
 
 Goodbye goodbye(schema::Goodbye::Reader from) {

@@ -45,7 +45,9 @@ class Encoder {
 
   void operator()(const Notice& from) {
     auto out = root_.initNotice();
-    if (from.kind == Notice::Kind::kMessage) {
+    if (from.kind == Notice::Kind::kHostFunction) {
+      out.setHostFunction(from.number);
+    } else if (from.kind == Notice::Kind::kMessage) {
       out.setMessage(cut(from.text, limits::kMessageBytes, storage_));
     } else {
       const auto bytes = as_bytes(std::string_view(from.text).substr(0, limits::kNoticeOutputBytes));
