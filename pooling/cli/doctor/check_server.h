@@ -1,0 +1,16 @@
+// The checks of `outboard doctor` that need our own parts: libraries and a server.
+#pragma once
+
+#include <vector>
+
+#include "pooling/cli/doctor/check.h"
+#include "pooling/cli/settings.h"
+#include "pooling/cli/signals.h"
+#include "protocol/base/result.h"
+
+namespace outboard::cli {
+
+// Finds our parts, then asks the server that `run` would use (a private one when none is named).
+std::vector<Check> check_outboard(const Settings& settings, SignalQueue& signals);
+
+}  // namespace outboard::cli

@@ -1,0 +1,75 @@
+// The command line of `outboard`, parsed into plain values. Only this file's .cc knows CLI11.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/base/result.h"
+
+namespace outboard::cli {
+
+// Exit codes of our own. Those of `run` are the ones of env(1), so that they are unlikely to be
+// mistaken for the program's.
+inline constexpr int kUsageExitCode = 2;
+inline constexpr int kRunFailedExitCode = 125;
+inline constexpr int kCannotExecuteExitCode = 126;
+inline constexpr int kNotFoundExitCode = 127;
+
+// How much `outboard run` says about what the program did, on standard error, after it ended.
+enum class Summary {
+  kQuiet,  // nothing
+  kLine,   // one line for the whole run
+  kFull,   // also a line for each process that used a device
+};
+
+struct RunOptions {
+  std::optional<std::string> server;      // --server; else OUTBOARD_SERVER, the file, a private server
+  std::optional<std::string> driver;      // --driver of a private server: a path, "auto" or "softgpu"
+  std::optional<uint64_t> memory_bytes;   // --memory: lease terms asked for
+  std::optional<uint32_t> compute_percent;  // --compute, 1 to 100
+  std::optional<std::string> log_level;
+  Summary summary = Summary::kLine;
+  std::vector<std::string> command;  // the program and its arguments; never empty
+};
+
+enum class OutputFormat { kTable, kJson };
+
+struct DevicesOptions {
+  std::optional<std::string> server;
+  std::optional<std::string> driver;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+struct DoctorOptions {
+  std::optional<std::string> server;
+  std::vector<std::string> programs;  // programs to look at, as `run` would find them
+  OutputFormat format = OutputFormat::kTable;
+};
+
+struct VersionOptions {
+  OutputFormat format = OutputFormat::kTable;
+};
+
+// Nothing to carry out: `text` is what to print (help, or a usage error).
+struct PrintAndExit {
+  std::string text;
+  int exit_code = 0;  // not 0: a usage error, for standard error
+};
+
+using Command = std::variant<RunOptions, DevicesOptions, DoctorOptions, VersionOptions, PrintAndExit>;
+
+// Everything from PROGRAM on (or from "--" on) belongs to the program, options included.
+Command parse_command_line(int argc, const char* const* argv);
+
+// "512MiB", "4GiB", "4G", "1.5GiB", "4096" (bytes). Decimal and binary suffixes both mean powers of
+// 1024, as users of GPU tools expect. kInvalidArgument for anything else, for 0 and above 2^60.
+Result<uint64_t> parse_memory_bytes(std::string_view text);
+
+// "30%" or "30": 1 to 100.
+Result<uint32_t> parse_percent(std::string_view text);
+
+}  // namespace outboard::cli

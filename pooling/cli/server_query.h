@@ -1,0 +1,34 @@
+// Asks a server who it is and what devices it has, without starting a session.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pooling/cli/private_server.h"
+#include "pooling/cli/settings.h"
+#include "protocol/base/result.h"
+#include "protocol/wire/handshake.h"
+
+namespace outboard::cli {
+
+struct ServerAnswer {
+  std::string transport;  // "tcp 127.0.0.1:7070"
+  wire::WelcomeInfo welcome;
+  std::chrono::microseconds took{};  // connecting, greeting and the server's own start of a worker
+};
+
+Result<ServerAnswer> query_server(const std::string& address, const Settings& settings);
+
+// The server that a command talks to: the one that was named, or a private one that ends with
+// this object. Member order matters: the server ends before its folder is removed.
+struct ServerInUse {
+  std::string address;
+  std::optional<PrivateFolder> folder;
+  std::unique_ptr<PrivateServer> private_server;  // null: a named server
+};
+Result<ServerInUse> named_or_private_server(const Settings& settings, const std::optional<std::string>& driver,
+                                            const std::optional<std::string>& log_level, SignalQueue& signals);
+
+}  // namespace outboard::cli
