@@ -138,6 +138,9 @@ class Client {
   // For handles with a payload of the calls' own.
   CUresult create_handle_with(wire::HandleKind kind, void* payload, wire::Handle* handle);
 
+  // Numbers for uploads that a later command refers to.
+  uint32_t next_upload() { return next_upload_.fetch_add(1, std::memory_order_relaxed); }
+
   void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }
   void count_launch() { launches_.fetch_add(1, std::memory_order_relaxed); }
   // Logs an unsupported call or a rare event once per key.
@@ -160,6 +163,7 @@ class Client {
   std::atomic<uint64_t> calls_{0};
   std::atomic<uint64_t> launches_{0};
   std::atomic<uint64_t> next_context_id_{1};
+  std::atomic<uint32_t> next_upload_{1};
 
   // A connection made to learn the driver's version, in wait of cuInit; guarded by init_mutex_.
   std::optional<Connection> early_;

@@ -26,6 +26,12 @@ struct PendingCall {
   std::span<std::byte> bulk_into;  // where bulk goes, cut if it does not fit; empty: into reply.bulk
   Reply reply;
 
+  // For the next call, after the last one has been waited for.
+  void restart() {
+    reply = {};
+    done = false;
+  }
+
  private:
   friend class PendingCalls;
   PendingCall* next = nullptr;

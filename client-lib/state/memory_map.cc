@@ -35,6 +35,14 @@ std::optional<MemoryRange> MemoryMap::find(uint64_t address) const {
   return range;
 }
 
+std::optional<MemoryRange> MemoryMap::find_overlap(uint64_t base, uint64_t bytes) const {
+  if (const auto range = find(base)) return range;
+  std::shared_lock lock(mutex_);
+  const auto next = ranges_.lower_bound(base);
+  if (next == ranges_.end() || next->first - base >= bytes) return std::nullopt;
+  return next->second;
+}
+
 size_t MemoryMap::size() const {
   std::shared_lock lock(mutex_);
   return ranges_.size();

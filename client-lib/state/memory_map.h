@@ -48,6 +48,8 @@ class MemoryMap {
   std::optional<MemoryRange> remove(uint64_t base);
   // The range that contains the address.
   std::optional<MemoryRange> find(uint64_t address) const;
+  // A range that shares at least one byte with [base, base + bytes).
+  std::optional<MemoryRange> find_overlap(uint64_t base, uint64_t bytes) const;
   // Removes what belongs to a context that is gone; `on_remove` sees each range.
   template <typename Function>
   void remove_context(wire::Handle context, Function on_remove) {

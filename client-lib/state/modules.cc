@@ -8,7 +8,6 @@ ModuleInfo* ModuleStore::new_module() {
   return modules_.back().get();
 }
 
-// The caller holds module.mutex, or is the only one who knows the module.
 FunctionInfo* ModuleStore::new_function(ModuleInfo& module, std::string name) {
   FunctionInfo* function = nullptr;
   {
@@ -18,9 +17,25 @@ FunctionInfo* ModuleStore::new_function(ModuleInfo& module, std::string name) {
   }
   function->name = std::move(name);
   function->module = &module;
+  function->is_kernel = module.kind == wire::HandleKind::kLibrary;
   module.functions.push_back(function);
   module.functions_by_name.emplace(function->name, function);
   return function;
+}
+
+FunctionInfo* ModuleStore::copy_function(const FunctionInfo& kernel) {
+  auto copy = std::make_unique<FunctionInfo>();
+  copy->name = kernel.name;
+  copy->module = kernel.module;
+  copy->layout_known = kernel.layout_known;
+  copy->parameters = kernel.parameters;
+  copy->parameter_bytes = kernel.parameter_bytes;
+  for (uint32_t id = 0; id < FunctionAttributes::kCount; ++id) {
+    if (const auto value = kernel.attributes.get(id)) copy->attributes.set(id, *value);
+  }
+  std::lock_guard lock(mutex_);
+  functions_.push_back(std::move(copy));
+  return functions_.back().get();
 }
 
 }  // namespace outboard::client

@@ -52,6 +52,10 @@ struct FunctionInfo {
   std::vector<FunctionParameter> parameters;
   uint32_t parameter_bytes = 0;  // of the packed buffer
   FunctionAttributes attributes;
+  bool is_kernel = false;  // of a library, not yet tied to a context
+  // Of a kernel: its functions by context index, as cuKernelGetFunction gave them. Guarded by the
+  // module's mutex.
+  std::map<uint32_t, FunctionInfo*> instances;
 };
 
 struct GlobalInfo {
@@ -79,7 +83,10 @@ struct ModuleInfo {
 class ModuleStore {
  public:
   ModuleInfo* new_module();
+  // Enters it into the module's lists; the caller holds module.mutex or is the only one who knows it.
   FunctionInfo* new_function(ModuleInfo& module, std::string name);
+  // What is known of a kernel, for its function in a context; in no list.
+  FunctionInfo* copy_function(const FunctionInfo& kernel);
 
  private:
   std::mutex mutex_;

@@ -36,6 +36,15 @@ TEST(MemoryMap, RefusesOverlapsAndEmptyAndWrappingRanges) {
   EXPECT_TRUE(map.insert(range(0x1100, 1)));
 }
 
+TEST(MemoryMap, FindsOverlapsFromEitherSide) {
+  MemoryMap map;
+  ASSERT_TRUE(map.insert(range(0x1000, 0x100)));
+  EXPECT_FALSE(map.find_overlap(0xF00, 0x100));
+  EXPECT_TRUE(map.find_overlap(0xF00, 0x101));
+  EXPECT_TRUE(map.find_overlap(0x10FF, 0x1000));
+  EXPECT_FALSE(map.find_overlap(0x1100, 0x1000));
+}
+
 TEST(MemoryMap, OnlyTheExactBaseCanBeRemoved) {
   MemoryMap map;
   ASSERT_TRUE(map.insert(range(0x1000, 0x100)));

@@ -1,0 +1,177 @@
+// Kernel launches. The hot path of everything: no lock but the stream's, no allocation.
+#include <cstring>
+
+#include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/handles.h"
+#include "client-lib/session/client.h"
+#include "protocol/wire/messages_launch_gen.h"
+
+namespace outboard::client::calls {
+namespace {
+
+// CUDA's limit on kernel parameters since compute capability 7.0 (CUDA 12.1).
+constexpr size_t kMaxParameterBytes = 32764;
+
+// A packed parameter buffer of this thread; memory is reused.
+std::byte* parameter_buffer() {
+  // On the heap and not in thread-local storage, which a dlopen'ed library should use sparingly.
+  thread_local std::unique_ptr<std::byte[]> buffer;
+  if (!buffer) buffer = std::make_unique<std::byte[]>(kMaxParameterBytes);
+  return buffer.get();
+}
+
+// From the array of pointers, one per parameter.
+CUresult pack(const FunctionInfo& function, void** kernel_parameters, std::span<const std::byte>* packed) {
+  if (!function.layout_known) return CUDA_ERROR_NOT_SUPPORTED;
+  if (function.parameters.empty()) return CUDA_SUCCESS;
+  if (kernel_parameters == nullptr || function.parameter_bytes > kMaxParameterBytes) return CUDA_ERROR_INVALID_VALUE;
+  std::byte* buffer = parameter_buffer();
+  uint32_t filled = 0;
+  for (size_t i = 0; i < function.parameters.size(); ++i) {
+    const FunctionParameter& parameter = function.parameters[i];
+    if (kernel_parameters[i] == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    // Gaps are zeroed, so that no stale bytes of other launches travel.
+    if (parameter.offset_bytes > filled) std::memset(buffer + filled, 0, parameter.offset_bytes - filled);
+    std::memcpy(buffer + parameter.offset_bytes, kernel_parameters[i], parameter.size_bytes);
+    filled = parameter.offset_bytes + parameter.size_bytes;
+  }
+  *packed = {buffer, function.parameter_bytes};
+  return CUDA_SUCCESS;
+}
+
+// From `extra`: a list of (what, value) pairs that ends with CU_LAUNCH_PARAM_END.
+CUresult unpack_extra(void** extra, std::span<const std::byte>* packed) {
+  const void* pointer = nullptr;
+  const size_t* size = nullptr;
+  for (size_t i = 0; extra[i] != CU_LAUNCH_PARAM_END; i += 2) {
+    if (extra[i] == CU_LAUNCH_PARAM_BUFFER_POINTER) {
+      pointer = extra[i + 1];
+    } else if (extra[i] == CU_LAUNCH_PARAM_BUFFER_SIZE) {
+      size = static_cast<const size_t*>(extra[i + 1]);
+    } else {
+      return CUDA_ERROR_INVALID_VALUE;
+    }
+  }
+  if (size == nullptr || *size == 0) return CUDA_SUCCESS;
+  if (pointer == nullptr || *size > kMaxParameterBytes) return CUDA_ERROR_INVALID_VALUE;
+  *packed = {static_cast<const std::byte*>(pointer), *size};
+  return CUDA_SUCCESS;
+}
+
+bool within(uint32_t value, const Device& device, CUdevice_attribute limit) {
+  return value != 0 && value <= static_cast<uint32_t>(device.attribute_or(limit, INT32_MAX));
+}
+
+CUresult check_shape(const Device& device, const FunctionInfo& function, const wire::LaunchKernelRequest& launch) {
+  const bool shape = within(launch.grid_x, device, CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X) &&
+                     within(launch.grid_y, device, CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y) &&
+                     within(launch.grid_z, device, CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z) &&
+                     within(launch.block_x, device, CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X) &&
+                     within(launch.block_y, device, CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y) &&
+                     within(launch.block_z, device, CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Z);
+  if (!shape) return CUDA_ERROR_INVALID_VALUE;
+  const uint64_t threads = uint64_t{launch.block_x} * launch.block_y * launch.block_z;
+  const auto device_threads =
+      static_cast<uint64_t>(device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, 1024));
+  if (threads > device_threads) return CUDA_ERROR_INVALID_VALUE;
+  // The function's own limit comes from its registers.
+  const auto function_threads = function.attributes.get(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
+  if (function_threads && threads > static_cast<uint64_t>(*function_threads)) {
+    return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
+  }
+  const auto shared = function.attributes.get(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
+  if (shared && *shared >= 0 && launch.shared_bytes > static_cast<uint32_t>(*shared)) return CUDA_ERROR_INVALID_VALUE;
+  return CUDA_SUCCESS;
+}
+
+// Fills in function, stream and parameters, checks, sends.
+CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f, CUstream stream,
+                void** kernel_parameters, void** extra) {
+  const auto* function = find_function(client, f);
+  if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  if (kernel_parameters != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const Device& device = *client.devices().on_server(context->device);
+  if (const CUresult result = check_shape(device, *function, request); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
+  const CUresult packed = extra != nullptr ? unpack_extra(extra, &request.parameters)
+                                           : pack(*function, kernel_parameters, &request.parameters);
+  if (packed != CUDA_SUCCESS) return packed;
+  request.function = function->handle;
+  client.count_launch();
+  return client.post(request);
+}
+
+// Events inside attributes are handles of the client; everything else is plain data.
+CUresult translate(Client& client, const CUlaunchAttribute& from, wire::LaunchAttribute* to) {
+  to->id = static_cast<uint32_t>(from.id);
+  CUlaunchAttributeValue value = from.value;
+  CUevent* event = nullptr;
+  if (from.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT) event = &value.programmaticEvent.event;
+  if (from.id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT) event = &value.launchCompletionEvent.event;
+  // The device's own handle of a graph node would have to be written back after the launch.
+  if (from.id == CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE) return CUDA_ERROR_NOT_SUPPORTED;
+  if (event != nullptr) {
+    if (const CUresult result = find(client, *event, &to->event); result != CUDA_SUCCESS) return result;
+    *event = nullptr;
+  }
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuLaunchKernel(Client& client, CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
+                        unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
+                        unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+  wire::LaunchKernelRequest request;
+  request.grid_x = gridDimX;
+  request.grid_y = gridDimY;
+  request.grid_z = gridDimZ;
+  request.block_x = blockDimX;
+  request.block_y = blockDimY;
+  request.block_z = blockDimZ;
+  request.shared_bytes = sharedMemBytes;
+  return launch(client, request, f, hStream, kernelParams, extra);
+}
+
+CUresult cuLaunchCooperativeKernel(Client& client, CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
+                                   unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY,
+                                   unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream,
+                                   void** kernelParams) {
+  wire::LaunchKernelRequest request;
+  request.grid_x = gridDimX;
+  request.grid_y = gridDimY;
+  request.grid_z = gridDimZ;
+  request.block_x = blockDimX;
+  request.block_y = blockDimY;
+  request.block_z = blockDimZ;
+  request.shared_bytes = sharedMemBytes;
+  request.cooperative = true;
+  return launch(client, request, f, hStream, kernelParams, nullptr);
+}
+
+CUresult cuLaunchKernelEx(Client& client, const CUlaunchConfig* config, CUfunction f, void** kernelParams,
+                          void** extra, CUstream default_stream) {
+  if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr)) return CUDA_ERROR_INVALID_VALUE;
+  // Reused, so that launches with attributes allocate nothing in steady state either.
+  thread_local wire::LaunchKernelRequest request;
+  request.cooperative = false;
+  request.parameters = {};
+  request.attributes.resize(config->numAttrs);
+  for (unsigned i = 0; i < config->numAttrs; ++i) {
+    const CUresult result = translate(client, config->attrs[i], &request.attributes[i]);
+    if (result != CUDA_SUCCESS) return result;
+  }
+  request.grid_x = config->gridDimX;
+  request.grid_y = config->gridDimY;
+  request.grid_z = config->gridDimZ;
+  request.block_x = config->blockDimX;
+  request.block_y = config->blockDimY;
+  request.block_z = config->blockDimZ;
+  request.shared_bytes = config->sharedMemBytes;
+  const CUstream stream = config->hStream != nullptr ? config->hStream : default_stream;
+  return launch(client, request, f, stream, kernelParams, extra);
+}
+
+}  // namespace outboard::client::calls

@@ -1,0 +1,154 @@
+// Device memory: allocating asks the server, which decides; the client remembers every range, so
+// that copies know their direction and wrong addresses are refused at once.
+#include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/handles.h"
+#include "client-lib/session/client.h"
+#include "protocol/wire/messages_memory_gen.h"
+
+namespace outboard::client::calls {
+namespace {
+
+void remember(Client& client, uint64_t address, uint64_t bytes, MemoryKind kind, wire::Handle context,
+              uint32_t flags = 0) {
+  MemoryRange range;
+  range.base = address;
+  range.bytes = bytes;
+  range.kind = kind;
+  range.context = context;
+  range.flags = flags;
+  if (client.device_memory().insert(range)) return;
+  // The driver gave out an address that we thought was taken: it was freed in a way we did not see
+  // (a pool that was destroyed, a graph's own memory). What the driver says is true.
+  while (const auto stale = client.device_memory().find_overlap(address, bytes)) {
+    client.device_memory().remove(stale->base);
+  }
+  (void)client.device_memory().insert(range);
+}
+
+CUresult allocate_async(Client& client, CUdeviceptr* dptr, size_t bytesize, wire::Handle pool, CUstream stream) {
+  if (dptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::MemAllocAsyncRequest request;
+  request.size_bytes = bytesize;
+  request.pool = pool;
+  if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
+  wire::MemAllocAsyncReply reply;
+  const CUresult result = client.call(request, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *dptr = reply.address;
+  // A pool's memory outlives contexts: it belongs to the device.
+  if (bytesize != 0) remember(client, reply.address, bytesize, MemoryKind::kPool, context->handle);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuMemAlloc_v2(Client& client, CUdeviceptr* dptr, size_t bytesize) {
+  if (dptr == nullptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::MemAllocReply reply;
+  const CUresult result = client.call(wire::MemAllocRequest{bytesize}, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *dptr = reply.address;
+  remember(client, reply.address, bytesize, MemoryKind::kDevice, context->handle);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemAllocPitch_v2(Client& client, CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
+                            unsigned int ElementSizeBytes) {
+  if (dptr == nullptr || pPitch == nullptr || WidthInBytes == 0 || Height == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (ElementSizeBytes != 4 && ElementSizeBytes != 8 && ElementSizeBytes != 16) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::MemAllocPitchReply reply;
+  const CUresult result = client.call(wire::MemAllocPitchRequest{WidthInBytes, Height, ElementSizeBytes}, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *dptr = reply.address;
+  *pPitch = reply.pitch_bytes;
+  remember(client, reply.address, reply.pitch_bytes * Height, MemoryKind::kDevice, context->handle);
+  return CUDA_SUCCESS;
+}
+
+// Shared addresses between two machines need pages that move on access; that is a later step.
+CUresult cuMemAllocManaged(Client& client, CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
+  if (dptr == nullptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
+  client.log_once(LogLevel::kWarn, "managed",
+                  "The program asks for managed memory, which this version cannot provide remotely.");
+  return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+CUresult cuMemFree_v2(Client& client, CUdeviceptr dptr) {
+  if (dptr == 0) return CUDA_SUCCESS;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  const auto range = client.device_memory().find(dptr);
+  const bool ours = range && range->base == dptr && range->kind != MemoryKind::kReserved &&
+                    range->kind != MemoryKind::kGlobal && range->kind != MemoryKind::kImported;
+  if (!ours) return CUDA_ERROR_INVALID_VALUE;
+  client.device_memory().remove(dptr);
+  return client.post(wire::MemFreeRequest{dptr});
+}
+
+CUresult cuMemGetInfo_v2(Client& client, size_t* free, size_t* total) {
+  if (free == nullptr || total == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::MemGetInfoReply reply;
+  const CUresult result = client.call(wire::MemGetInfoRequest{}, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *free = reply.free_bytes;
+  *total = reply.total_bytes;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemGetAddressRange_v2(Client& client, CUdeviceptr* pbase, size_t* psize, CUdeviceptr dptr) {
+  const auto range = client.device_memory().find(dptr);
+  uint64_t base = 0;
+  uint64_t size = 0;
+  if (range && range->kind != MemoryKind::kReserved) {
+    base = range->base;
+    size = range->bytes;
+  } else {
+    wire::MemGetAddressRangeReply reply;
+    const CUresult result = client.call(wire::MemGetAddressRangeRequest{dptr}, reply);
+    if (result != CUDA_SUCCESS) return result;
+    base = reply.base;
+    size = reply.size_bytes;
+  }
+  if (pbase != nullptr) *pbase = base;
+  if (psize != nullptr) *psize = size;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemAllocAsync(Client& client, CUdeviceptr* dptr, size_t bytesize, CUstream hStream) {
+  return allocate_async(client, dptr, bytesize, {}, hStream);
+}
+
+CUresult cuMemAllocFromPoolAsync(Client& client, CUdeviceptr* dptr, size_t bytesize, CUmemoryPool pool,
+                                 CUstream hStream) {
+  wire::Handle handle;
+  if (const CUresult result = find(client, pool, &handle); result != CUDA_SUCCESS) return result;
+  return allocate_async(client, dptr, bytesize, handle, hStream);
+}
+
+CUresult cuMemFreeAsync(Client& client, CUdeviceptr dptr, CUstream hStream) {
+  if (dptr == 0) return CUDA_ERROR_INVALID_VALUE;
+  wire::MemFreeAsyncRequest request;
+  request.address = dptr;
+  if (const CUresult result = find(client, hStream, &request.stream); result != CUDA_SUCCESS) return result;
+  const auto range = client.device_memory().find(dptr);
+  // Memory of a captured allocation is not in the map: the server knows whether it exists.
+  if (range) {
+    if (range->base != dptr || (range->kind != MemoryKind::kPool && range->kind != MemoryKind::kDevice)) {
+      return CUDA_ERROR_INVALID_VALUE;
+    }
+    client.device_memory().remove(dptr);
+    return client.post(request);
+  }
+  wire::MemFreeAsyncReply reply;
+  return client.call(request, reply);
+}
+
+}  // namespace outboard::client::calls

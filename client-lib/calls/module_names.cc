@@ -1,0 +1,118 @@
+#include "client-lib/calls/module_names.h"
+
+#include "client-lib/calls/module_loading.h"
+
+namespace outboard::client::calls {
+namespace {
+
+using wire::Handle;
+using wire::HandleKind;
+
+uint8_t kind_number(const ModuleInfo& module) { return module.kind == HandleKind::kLibrary ? 1 : 0; }
+
+// The driver cannot list its functions: asks for this one. The module's mutex is held.
+CUresult ask_for_function(Client& client, ModuleInfo& module, const char* name, FunctionInfo** out) {
+  FunctionInfo* function = client.modules().new_function(module, name);
+  Handle handle;
+  CUresult result = client.create_handle_with(HandleKind::kFunction, function, &handle);
+  if (result == CUDA_SUCCESS) {
+    wire::GetFunctionReply reply;
+    result = client.call(wire::GetFunctionRequest{module.handle, kind_number(module), name, handle}, reply);
+    if (result == CUDA_SUCCESS) fill_function(*function, reply.description);
+  }
+  if (result != CUDA_SUCCESS) {
+    client.forget_handle(HandleKind::kFunction, handle);
+    module.functions_by_name.erase(name);
+    module.functions.pop_back();
+    return result;
+  }
+  function->handle = handle;
+  *out = function;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult bind_function(Client& client, ModuleInfo& module, const char* name, FunctionInfo** out) {
+  std::lock_guard lock(module.mutex);
+  const auto it = module.functions_by_name.find(name);
+  if (it == module.functions_by_name.end()) {
+    return module.enumerated ? CUDA_ERROR_NOT_FOUND : ask_for_function(client, module, name, out);
+  }
+  FunctionInfo* function = it->second;
+  if (function->handle.is_null()) {
+    Handle handle;
+    CUresult result = client.create_handle_with(HandleKind::kFunction, function, &handle);
+    if (result != CUDA_SUCCESS) return result;
+    result = client.post(wire::BindFunctionRequest{module.handle, kind_number(module), name, handle});
+    if (result != CUDA_SUCCESS) {
+      client.forget_handle(HandleKind::kFunction, handle);
+      return result;
+    }
+    function->handle = handle;
+  }
+  *out = function;
+  return CUDA_SUCCESS;
+}
+
+CUresult find_global(Client& client, ModuleInfo& module, Handle context, const char* name, bool managed,
+                     GlobalInfo* global) {
+  std::lock_guard lock(module.mutex);
+  const std::pair<std::string, uint32_t> key(name, context.index);
+  if (const auto it = module.globals.find(key); it != module.globals.end()) {
+    *global = it->second;
+    return CUDA_SUCCESS;
+  }
+  wire::GetGlobalReply reply;
+  const CUresult result =
+      client.call(wire::GetGlobalRequest{module.handle, kind_number(module), managed, name}, reply);
+  if (result != CUDA_SUCCESS) return result;
+  global->address = reply.address;
+  global->size_bytes = reply.size_bytes;
+  module.globals.emplace(key, *global);
+  MemoryRange range;
+  range.base = reply.address;
+  range.bytes = reply.size_bytes;
+  range.kind = managed ? MemoryKind::kManaged : MemoryKind::kGlobal;
+  range.context = context;
+  // Fails where two names share one address, which is then known already.
+  (void)client.device_memory().insert(range);
+  return CUDA_SUCCESS;
+}
+
+void forget_names(Client& client, ModuleInfo& module) {
+  std::lock_guard lock(module.mutex);
+  for (FunctionInfo* function : module.functions) {
+    if (!function->handle.is_null()) client.forget_handle(HandleKind::kFunction, function->handle);
+    for (const auto& [context, instance] : function->instances) {
+      client.forget_handle(HandleKind::kFunction, instance->handle);
+    }
+  }
+  for (const auto& [name, global] : module.globals) (void)client.device_memory().remove(global.address);
+  module.globals.clear();
+}
+
+CUresult instance_in_context(Client& client, FunctionInfo& kernel, FunctionInfo** out) {
+  std::lock_guard lock(kernel.module->mutex);
+  const Handle context = client.thread().current();
+  const auto it = kernel.instances.find(context.index);
+  if (it != kernel.instances.end() && client.handles().alive(HandleKind::kFunction, it->second->handle)) {
+    *out = it->second;
+    return CUDA_SUCCESS;
+  }
+  FunctionInfo* instance = client.modules().copy_function(kernel);
+  Handle handle;
+  CUresult result = client.create_handle_with(HandleKind::kFunction, instance, &handle);
+  if (result != CUDA_SUCCESS) return result;
+  result = client.post(wire::KernelGetFunctionRequest{kernel.handle, handle});
+  if (result != CUDA_SUCCESS) {
+    client.forget_handle(HandleKind::kFunction, handle);
+    return result;
+  }
+  instance->handle = handle;
+  kernel.instances[context.index] = instance;
+  *out = instance;
+  return CUDA_SUCCESS;
+}
+
+}  // namespace outboard::client::calls
