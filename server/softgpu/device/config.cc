@@ -110,7 +110,48 @@ Result<DeviceConfig> read_config(const Environment& environment) {
   config.state_folder = state != nullptr && *state != '\0' ? state : "/dev/shm";
   if (config.state_folder == "none") config.state_folder.clear();
   config.host_identity = read_host_identity();
+  config.visible = visible_devices(environment("CUDA_VISIBLE_DEVICES"), config.devices, config.host_identity);
   return config;
+}
+
+std::string uuid_text(const std::array<uint8_t, 16>& uuid) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "GPU-";
+  for (size_t i = 0; i < uuid.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text.push_back('-');
+    text.push_back(kDigits[uuid[i] >> 4]);
+    text.push_back(kDigits[uuid[i] & 15]);
+  }
+  return text;
+}
+
+std::vector<uint32_t> visible_devices(const char* list, uint32_t devices, const std::string& host_identity) {
+  std::vector<uint32_t> visible;
+  if (list == nullptr) {
+    for (uint32_t i = 0; i < devices; ++i) visible.push_back(i);
+    return visible;
+  }
+  const std::string text = list;
+  for (size_t at = 0; at < text.size();) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    std::string name = text.substr(at, comma - at);
+    at = comma + 1;
+    name.erase(0, name.find_first_not_of(" \t"));
+    name.erase(name.find_last_not_of(" \t") + 1);
+    uint32_t chosen = devices;
+    if (name.rfind("GPU-", 0) == 0) {
+      for (uint32_t i = 0; i < devices; ++i) {
+        if (uuid_text(device_uuid(host_identity, i)).rfind(name, 0) == 0) chosen = i;
+      }
+    } else {
+      uint32_t number = devices;
+      const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+      if (error == std::errc() && end == name.data() + name.size()) chosen = number;
+    }
+    if (chosen >= devices || std::find(visible.begin(), visible.end(), chosen) != visible.end()) break;
+    visible.push_back(chosen);
+  }
+  return visible;
 }
 
 std::array<uint8_t, 16> device_uuid(const std::string& host_identity, uint32_t ordinal) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "protocol/base/result.h"
 
@@ -16,6 +17,7 @@ struct DeviceConfig {
   uint32_t cores = 1;         // threads that execute blocks, and multiprocessors reported
   std::string state_folder;   // where processes share what they use; empty: not shared
   std::string host_identity;  // what the devices' UUIDs are made of
+  std::vector<uint32_t> visible{0};  // which of the devices this process sees, in this order
 };
 
 // Value of an environment variable, null if unset; getenv in production.
@@ -24,8 +26,15 @@ using Environment = std::function<const char*(const char* name)>;
 // Reads OUTBOARD_SOFTGPU_DEVICES (1 to 16), OUTBOARD_SOFTGPU_MEMORY ("8GiB", "512M", bytes),
 // OUTBOARD_SOFTGPU_CORES (1 to 256) and OUTBOARD_SOFTGPU_STATE (a folder, or "none"). Defaults: one
 // device with half of the machine's memory and all cores that this process may use, state in
-// /dev/shm. A value that makes no sense is an error that names it, not a silent default.
+// /dev/shm. CUDA_VISIBLE_DEVICES selects and orders the devices. A value that makes no sense is an error that names it, not a silent default.
 Result<DeviceConfig> read_config(const Environment& environment);
+
+// The rule of CUDA_VISIBLE_DEVICES (null: all): ordinals or UUID prefixes ("GPU-..."), separated by
+// commas; the list ends before the first entry that names no device or one named already.
+std::vector<uint32_t> visible_devices(const char* list, uint32_t devices, const std::string& host_identity);
+
+// "GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx".
+std::string uuid_text(const std::array<uint8_t, 16>& uuid);
 
 // "8GiB", "8G", "512MiB", "64M", "1T", "1048576": binary units. kInvalidArgument otherwise.
 Result<uint64_t> parse_bytes(const std::string& text);

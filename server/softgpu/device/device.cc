@@ -19,22 +19,24 @@ uint64_t arena_bytes(uint64_t memory_bytes) {
 
 }  // namespace
 
-Device::Device(const DeviceConfig& config, uint32_t ordinal, AllocationTable& table)
+Device::Device(const DeviceConfig& config, uint32_t ordinal, uint32_t physical, AllocationTable& table)
     : ordinal_(static_cast<int>(ordinal)),
-      uuid_(device_uuid(config.host_identity, ordinal)),
+      physical_(physical),
+      uuid_(device_uuid(config.host_identity, physical)),
       total_bytes_(config.memory_bytes),
       cores_(config.cores),
       table_(table) {}
 
-Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint32_t ordinal, AllocationTable& table) {
-  std::unique_ptr<Device> device(new Device(config, ordinal, table));
-  auto arena = Arena::reserve(kArenaBase + ordinal * kArenaStride, arena_bytes(config.memory_bytes));
+Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint32_t ordinal, uint32_t physical,
+                                               AllocationTable& table) {
+  std::unique_ptr<Device> device(new Device(config, ordinal, physical, table));
+  auto arena = Arena::reserve(kArenaBase + physical * kArenaStride, arena_bytes(config.memory_bytes));
   if (!arena) return fail(arena);
   device->arena_ = std::move(*arena);
-  device->state_ = SharedState::open(config.state_folder, ordinal);
+  device->state_ = SharedState::open(config.state_folder, physical);
   if (!device->state_->attach()) {
     return fail(ErrorKind::kOverloaded, "More than " + std::to_string(SharedState::kMaxProcesses) +
-                                            " processes use software device " + std::to_string(ordinal) + ".");
+                                            " processes use software device " + std::to_string(physical) + ".");
   }
   const SignalsBlocked blocked;
   device->pool_ = std::make_unique<exec::ThreadPool>(config.cores);
@@ -48,12 +50,12 @@ uint64_t Device::free_bytes() const {
 
 std::string Device::pci_bus_id() const {
   char text[32];
-  std::snprintf(text, sizeof(text), "0000:%02x:00.0", static_cast<unsigned>(kFirstPciBus + ordinal_));
+  std::snprintf(text, sizeof(text), "0000:%02x:00.0", static_cast<unsigned>(kFirstPciBus + physical_));
   return text;
 }
 
 CUresult Device::attribute(int id, int* value) const {
-  return device_attribute({ordinal_, cores_}, id, value) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return device_attribute({static_cast<int>(physical_), cores_}, id, value) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {

@@ -35,9 +35,12 @@ struct MemoryRequest {
 
 class Device {
  public:
-  static Result<std::unique_ptr<Device>> create(const DeviceConfig& config, uint32_t ordinal, AllocationTable& table);
+  static Result<std::unique_ptr<Device>> create(const DeviceConfig& config, uint32_t ordinal, uint32_t physical,
+                                                AllocationTable& table);
 
+  // Position among the visible devices, and among all of this host's.
   int ordinal() const { return ordinal_; }
+  uint32_t physical() const { return physical_; }
   const std::array<uint8_t, 16>& uuid() const { return uuid_; }
   uint64_t total_bytes() const { return total_bytes_; }
   uint64_t free_bytes() const;
@@ -61,9 +64,10 @@ class Device {
   AllocationTable& table() { return table_; }
 
  private:
-  Device(const DeviceConfig& config, uint32_t ordinal, AllocationTable& table);
+  Device(const DeviceConfig& config, uint32_t ordinal, uint32_t physical, AllocationTable& table);
 
   const int ordinal_;
+  const uint32_t physical_;
   const std::array<uint8_t, 16> uuid_;
   const uint64_t total_bytes_;
   const uint32_t cores_;

@@ -6,8 +6,8 @@ namespace outboard::softgpu {
 
 Result<std::unique_ptr<Platform>> Platform::create(const DeviceConfig& config) {
   std::unique_ptr<Platform> platform(new Platform());
-  for (uint32_t i = 0; i < config.devices; ++i) {
-    auto device = Device::create(config, i, platform->memory_);
+  for (uint32_t i = 0; i < config.visible.size(); ++i) {
+    auto device = Device::create(config, i, config.visible[i], platform->memory_);
     if (!device) return fail(device);
     DeviceEntry entry;
     entry.device = std::move(*device);
@@ -32,6 +32,16 @@ DeviceEntry* Platform::entry(int ordinal) {
 Device* Platform::device(int ordinal) {
   DeviceEntry* found = entry(ordinal);
   return found == nullptr ? nullptr : found->device.get();
+}
+
+std::shared_ptr<MemoryPool> Platform::current_pool(int ordinal) {
+  std::lock_guard lock(primary_mutex_);
+  return entry(ordinal)->current_pool;
+}
+
+void Platform::set_current_pool(int ordinal, std::shared_ptr<MemoryPool> pool) {
+  std::lock_guard lock(primary_mutex_);
+  entry(ordinal)->current_pool = std::move(pool);
 }
 
 CUresult Platform::retain_primary(int ordinal, std::shared_ptr<Context>* context) {

@@ -40,6 +40,10 @@ class Platform {
   DeviceEntry* entry(int ordinal);
   Device* device(int ordinal);
 
+  // The pool that cuMemAllocAsync uses on this (valid) device.
+  std::shared_ptr<MemoryPool> current_pool(int ordinal);
+  void set_current_pool(int ordinal, std::shared_ptr<MemoryPool> pool);
+
   // Primary contexts. reset closes it whatever its count.
   CUresult retain_primary(int ordinal, std::shared_ptr<Context>* context);
   CUresult release_primary(int ordinal);

@@ -1,0 +1,128 @@
+// The one process object behind the exported functions, and what each of them starts with.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "protocol/abi/cuda_abi_gen.h"
+#include "protocol/abi/export_tables.h"
+#include "server/softgpu/device/platform.h"
+
+namespace outboard::softgpu {
+
+// Per application thread. Held by a plain pointer in thread-local storage: exit handlers call the
+// driver after C++ thread-local objects of the main thread have been destroyed.
+struct ThreadState {
+  std::vector<std::shared_ptr<Context>> stack;  // the last is current; null entries are possible
+  CUstreamCaptureMode capture_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+
+  Context* current() const { return stack.empty() ? nullptr : stack.back().get(); }
+};
+
+ThreadState& thread_state();
+// This thread's state if it has one: does not make it.
+ThreadState* existing_thread_state() noexcept;
+
+class Driver {
+ public:
+  // Made at the first call and never destroyed: exit handlers of other libraries still call us.
+  static Driver& instance();
+
+  CUresult initialize(unsigned flags);
+  // CUDA_SUCCESS once cuInit has succeeded; CUDA_ERROR_NOT_INITIALIZED before, and for ever in a
+  // child that was forked after.
+  CUresult status() const { return static_cast<CUresult>(status_.load(std::memory_order_acquire)); }
+  Platform& platform() { return *platform_; }
+  abi::ExportTables& tables() { return *tables_; }
+
+  // A module was made or goes: cuModule functions of private tables look it up by handle.
+  static void* find_symbol(std::string_view symbol);
+
+ private:
+  Driver();
+
+  std::mutex mutex_;
+  std::atomic<int> status_{CUDA_ERROR_NOT_INITIALIZED};
+  CUresult failure_ = CUDA_SUCCESS;  // what cuInit found, if it failed for good
+  Platform* platform_ = nullptr;     // never freed
+  abi::ExportTableHost* host_ = nullptr;
+  abi::ExportTables* tables_ = nullptr;
+};
+
+// Nothing of ours may throw into a C program.
+template <typename F>
+CUresult guarded(F&& function) noexcept {
+  try {
+    return function();
+  } catch (const std::bad_alloc&) {
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  } catch (const std::exception&) {
+    return CUDA_ERROR_UNKNOWN;
+  }
+}
+
+// For calls that need cuInit but no context: function(Platform&).
+template <typename F>
+CUresult with_platform(F&& function) noexcept {
+  return guarded([&]() -> CUresult {
+    Driver& driver = Driver::instance();
+    if (const CUresult status = driver.status(); status != CUDA_SUCCESS) return status;
+    return function(driver.platform());
+  });
+}
+
+// The current context if it can be worked in; says why not otherwise.
+CUresult current_context(Context** context);
+
+// For calls that work in the current context, even if a kernel has failed in it: function(Context&).
+template <typename F>
+CUresult with_any_context(F&& function) noexcept {
+  return guarded([&]() -> CUresult {
+    Context* context = nullptr;
+    if (const CUresult result = current_context(&context); result != CUDA_SUCCESS) return result;
+    return function(*context);
+  });
+}
+
+// The same, but returns the context's error if it is stuck in one.
+template <typename F>
+CUresult with_context(F&& function) noexcept {
+  return with_any_context([&](Context& context) -> CUresult {
+    if (context.errors().failed()) return context.errors().code();
+    return function(context);
+  });
+}
+
+// Handles of the C interface and objects.
+template <typename T, typename H>
+std::shared_ptr<T> find(Platform& platform, H handle) {
+  return platform.handles().find<T>(reinterpret_cast<uint64_t>(handle));
+}
+
+template <typename H>
+H to_handle(const Object& object) {
+  return reinterpret_cast<H>(object.handle());
+}
+
+// Resolves a stream argument and runs function(Context& of the stream, stream). A null stream is the
+// current context's; `null_stream` says which one it means (CU_STREAM_LEGACY or _PER_THREAD).
+template <typename F>
+CUresult with_stream(CUstream handle, F&& function, CUstream null_stream = CU_STREAM_LEGACY) noexcept {
+  return with_context([&](Context& current) -> CUresult {
+    const std::shared_ptr<Stream> stream = current.stream(handle == nullptr ? null_stream : handle);
+    if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    const std::shared_ptr<Context> owner = stream->context();
+    if (owner == nullptr || !owner->active()) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+    if (owner->errors().failed()) return owner->errors().code();
+    return function(*owner, stream);
+  });
+}
+
+// Text for a caller's buffer, cut to fit and terminated.
+void copy_text(std::string_view text, char* to, size_t to_bytes);
+
+}  // namespace outboard::softgpu

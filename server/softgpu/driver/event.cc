@@ -1,0 +1,84 @@
+// Events.
+#include "server/softgpu/device/environment.h"
+#include "server/softgpu/driver/driver.h"
+
+using namespace outboard::softgpu;
+
+namespace {
+
+template <typename F>
+CUresult with_event(CUevent handle, F&& function) noexcept {
+  return with_context([&](Context& context) -> CUresult {
+    const auto event = find<Event>(context.platform(), handle);
+    return event == nullptr ? CUDA_ERROR_INVALID_HANDLE : function(context, event);
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+CUresult cuEventCreate(CUevent* handle, unsigned int flags) {
+  return with_context([&](Context& context) -> CUresult {
+    constexpr unsigned kKnown = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
+    if (handle == nullptr || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
+    if ((flags & CU_EVENT_INTERPROCESS) != 0) return CUDA_ERROR_NOT_SUPPORTED;
+    auto event = std::make_shared<Event>(flags, context.handle());
+    *handle = reinterpret_cast<CUevent>(context.platform().handles().add(std::move(event)));
+    return CUDA_SUCCESS;
+  });
+}
+
+CUresult cuEventDestroy_v2(CUevent handle) {
+  return with_platform([&](Platform& platform) {
+    const auto event = platform.handles().remove<Event>(reinterpret_cast<uint64_t>(handle));
+    return event == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
+  });
+}
+CUresult cuEventDestroy(CUevent handle) { return cuEventDestroy_v2(handle); }
+
+CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream_handle, unsigned int flags) {
+  return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    const auto event = find<Event>(context.platform(), handle);
+    if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if ((flags & ~static_cast<unsigned>(CU_EVENT_RECORD_EXTERNAL)) != 0) return CUDA_ERROR_INVALID_VALUE;
+    if (flags == CU_EVENT_RECORD_EXTERNAL && stream->capturing()) return context.submit(stream, EventRecordOperation{event});
+    return context.record_event(event, stream);
+  });
+}
+CUresult cuEventRecord(CUevent handle, CUstream stream) { return cuEventRecordWithFlags(handle, stream, 0); }
+
+CUresult cuEventQuery(CUevent handle) {
+  return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
+    if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
+    if (!event->record().point.reached()) return CUDA_ERROR_NOT_READY;
+    return context.errors().code();
+  });
+}
+
+CUresult cuEventSynchronize(CUevent handle) {
+  return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
+    if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
+    event->record().point.wait();
+    context.environment().flush_prints();
+    return context.errors().code();
+  });
+}
+
+CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start_handle, CUevent end_handle) {
+  return with_event(start_handle, [&](Context& context, const std::shared_ptr<Event>& start) -> CUresult {
+    const auto end = find<Event>(context.platform(), end_handle);
+    if (end == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (milliseconds == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const EventRecord first = start->record();
+    const EventRecord last = end->record();
+    if (!start->timed() || !end->timed() || first.time_ns == nullptr || last.time_ns == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (!first.point.reached() || !last.point.reached()) return CUDA_ERROR_NOT_READY;
+    const auto difference_ns = static_cast<int64_t>(last.time_ns->load() - first.time_ns->load());
+    *milliseconds = static_cast<float>(static_cast<double>(difference_ns) / 1e6);
+    return CUDA_SUCCESS;
+  });
+}
+CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) { return cuEventElapsedTime_v2(milliseconds, start, end); }
+
+}  // extern "C"
