@@ -10,27 +10,52 @@ set(OUTBOARD_GEN_DIR "${CMAKE_BINARY_DIR}/gen")
 set(_registry "${CMAKE_SOURCE_DIR}/protocol/registry")
 set(_codegen "${CMAKE_SOURCE_DIR}/protocol/codegen")
 
-file(GLOB _families RELATIVE "${_registry}/families" CONFIGURE_DEPENDS "${_registry}/families/*.yaml")
+file(GLOB _families CONFIGURE_DEPENDS "${_registry}/families/*.yaml")
+list(TRANSFORM _families REPLACE ".*/(.*)\\.yaml$" "\\1")
 file(GLOB_RECURSE _inputs CONFIGURE_DEPENDS
      "${_registry}/*.json" "${_registry}/*.yaml" "${_registry}/*.lock" "${_codegen}/*.py" "${_codegen}/*.j2")
 
+# Sets `variable` to the given files, and one per family: PREFIX<family>SUFFIX for each pattern with an @ in it.
+function(_outboard_generated variable)
+  set(_files "")
+  foreach(_pattern IN LISTS ARGN)
+    if(_pattern MATCHES "@")
+      foreach(_family IN LISTS _families)
+        string(REPLACE "@" "${_family}" _file "${_pattern}")
+        list(APPEND _files "${OUTBOARD_GEN_DIR}/${_file}")
+      endforeach()
+    else()
+      list(APPEND _files "${OUTBOARD_GEN_DIR}/${_pattern}")
+    endif()
+  endforeach()
+  set(${variable} "${_files}" PARENT_SCOPE)
+endfunction()
+
 # One list of sources per consumer.
-set(OUTBOARD_GEN_ABI_SOURCES
-  "${OUTBOARD_GEN_DIR}/protocol/abi/cuda_abi_layout_gen.cc"
-  "${OUTBOARD_GEN_DIR}/protocol/abi/error_names_gen.cc"
-  "${OUTBOARD_GEN_DIR}/protocol/abi/proc_table_gen.cc")
-set(OUTBOARD_GEN_WIRE_SOURCES "")
-set(OUTBOARD_GEN_CLIENT_SOURCES "")         # bodies of generated calls
-set(OUTBOARD_GEN_CLIENT_EXPORT_SOURCES "")  # the exported C functions, and their addresses
-set(OUTBOARD_GEN_DISPATCH_SOURCES "")
-set(OUTBOARD_GEN_DRIVER_API_SOURCES "${OUTBOARD_GEN_DIR}/server/device/driver_api_gen.cc")
-set(OUTBOARD_GEN_SOFTGPU_WEAK_SOURCES "")
-set(OUTBOARD_GEN_TEST_SOURCES "")
-set(_headers
-  "${OUTBOARD_GEN_DIR}/protocol/abi/cuda_abi_gen.h"
-  "${OUTBOARD_GEN_DIR}/protocol/abi/error_names_gen.h"
-  "${OUTBOARD_GEN_DIR}/protocol/abi/proc_table_gen.h"
-  "${OUTBOARD_GEN_DIR}/server/device/driver_api_gen.h")
+_outboard_generated(OUTBOARD_GEN_ABI_SOURCES
+  protocol/abi/cuda_abi_layout_gen.cc protocol/abi/error_names_gen.cc protocol/abi/proc_table_gen.cc)
+_outboard_generated(OUTBOARD_GEN_WIRE_SOURCES
+  protocol/wire/opcodes_gen.cc protocol/wire/records_gen.cc protocol/wire/messages_@_gen.cc)
+# Bodies of generated calls, and the translation of structs.
+_outboard_generated(OUTBOARD_GEN_CLIENT_SOURCES
+  client-lib/calls/structs_gen.cc client-lib/calls/generated_@_gen.cc)
+# The exported C functions, and their addresses: only for the library itself.
+_outboard_generated(OUTBOARD_GEN_CLIENT_EXPORT_SOURCES
+  client-lib/shim/symbol_addresses_gen.cc client-lib/shim/exports_@_gen.cc)
+_outboard_generated(OUTBOARD_GEN_DISPATCH_SOURCES
+  server/worker/dispatch_gen.cc server/worker/structs_gen.cc server/worker/dispatch_@_gen.cc)
+_outboard_generated(OUTBOARD_GEN_DRIVER_API_SOURCES server/device/driver_api_gen.cc)
+_outboard_generated(OUTBOARD_GEN_SOFTGPU_WEAK_SOURCES server/softgpu/driver/weak_exports_@_gen.cc)
+_outboard_generated(OUTBOARD_GEN_TEST_SOURCES tests/wire/messages_@_gen_test.cc)
+_outboard_generated(_headers
+  protocol/abi/cuda_abi_gen.h protocol/abi/error_names_gen.h protocol/abi/proc_table_gen.h
+  protocol/wire/opcodes_gen.h protocol/wire/records_gen.h protocol/wire/messages_@_gen.h
+  client-lib/calls/calls_gen.h client-lib/calls/call_support_gen.h client-lib/calls/structs_gen.h
+  client-lib/shim/symbol_addresses_gen.h
+  server/device/driver_api_gen.h
+  server/worker/dispatch_gen.h server/worker/dispatch_support_gen.h server/worker/handlers_gen.h
+  server/worker/structs_gen.h
+  tests/wire/message_samples_gen.h)
 
 set(_stamp "${OUTBOARD_GEN_DIR}/generated.stamp")
 add_custom_command(

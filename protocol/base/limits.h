@@ -22,6 +22,8 @@ inline constexpr uint32_t kBulkChunkBytes = 8u << 20;
 // A command is at least three bytes, so this is what kCommandsBytes can hold; the count in the
 // envelope is checked against it before anything is reserved.
 inline constexpr uint32_t kCommandsPerFrame = kCommandsBytes / 3;
+// Elements of any one array inside a message: nodes of a graph, dependencies, functions of a module.
+inline constexpr size_t kArrayElements = 65536;
 
 // Handshake. A peer that has not identified itself may hold a connection for this long.
 inline constexpr std::chrono::milliseconds kHelloTime{5000};

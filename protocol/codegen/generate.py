@@ -3,26 +3,10 @@
 import argparse
 import pathlib
 import sys
-from dataclasses import dataclass
 
-import yaml
-
-from model import facts
+from model import load, opcodes
 from model.errors import RegistryError
-from outputs import cuda_abi, driver_api, error_names, proc_table
-
-OUTPUTS = [cuda_abi, proc_table, error_names, driver_api]
-
-
-@dataclass
-class Model:
-    facts: facts.Facts
-    error_texts: dict
-
-
-def load(registry):
-    return Model(facts=facts.load(registry / "cuda_facts.json"),
-                 error_texts=yaml.load((registry / "error_texts.yaml").read_text(), yaml.CSafeLoader))
+from outputs import OUTPUTS
 
 
 def write_if_different(path, text):
@@ -33,17 +17,33 @@ def write_if_different(path, text):
     path.write_text(text)
 
 
+def append_opcodes(registry):
+    lock = registry / "opcodes.lock"
+    text = lock.read_text() if lock.exists() else ""
+    model = load.load(registry, numbered=False)
+    write_if_different(lock, opcodes.append(text, [message.name for message in model.registry.messages]))
+
+
+def generate(registry, output):
+    model = load.load(registry)
+    for module in OUTPUTS:
+        for path, text in module.files(model).items():
+            write_if_different(output / path, text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--registry", required=True, type=pathlib.Path)
-    parser.add_argument("--output", required=True, type=pathlib.Path)
+    parser.add_argument("--output", type=pathlib.Path)
     parser.add_argument("--stamp", type=pathlib.Path, help="touched after success")
+    parser.add_argument("--append-opcodes", action="store_true", help="number new messages in opcodes.lock")
+    parser.add_argument("--coverage", type=pathlib.Path, help="write docs/api-coverage.md here")
     args = parser.parse_args()
     try:
-        model = load(args.registry)
-        for output in OUTPUTS:
-            for path, text in output.files(model).items():
-                write_if_different(args.output / path, text)
+        if args.append_opcodes:
+            append_opcodes(args.registry)
+        if args.output:
+            generate(args.registry, args.output)
     except RegistryError as error:
         sys.exit(f"error: {error}")
     if args.stamp:
