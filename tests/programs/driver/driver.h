@@ -36,13 +36,13 @@ inline const char* error_name_of(CUresult result) {
 }
 
 // A call that must succeed for the program to go on.
-#define MUST(call)                                                                                       \
-  do {                                                                                                   \
-    const CUresult must_result = (call);                                                                 \
-    if (must_result != CUDA_SUCCESS) {                                                                   \
-      std::printf("%s:%d: %s: %s\nFAIL\n", __FILE_NAME__, __LINE__, #call, error_name_of(must_result));  \
-      std::exit(1);                                                                                      \
-    }                                                                                                    \
+#define MUST(call)                                                                                      \
+  do {                                                                                                  \
+    const CUresult must_result = (call);                                                                \
+    if (must_result != CUDA_SUCCESS) {                                                                  \
+      std::printf("%s:%d: %s: %s\nFAIL\n", __FILE_NAME__, __LINE__, #call, error_name_of(must_result)); \
+      std::exit(1);                                                                                     \
+    }                                                                                                   \
   } while (0)
 
 #define EXPECT(condition)                                                      \
@@ -52,13 +52,13 @@ inline const char* error_name_of(CUresult result) {
     }                                                                          \
   } while (0)
 
-#define EXPECT_ERROR(expected, call)                                                                        \
-  do {                                                                                                      \
-    const CUresult expect_result = (call);                                                                  \
-    if (expect_result != (expected) && ++g_failures <= 20) {                                                \
-      std::printf("%s:%d: %s: %s instead of %s\n", __FILE_NAME__, __LINE__, #call,                          \
-                  error_name_of(expect_result), #expected);                                                 \
-    }                                                                                                       \
+#define EXPECT_ERROR(expected, call)                                               \
+  do {                                                                             \
+    const CUresult expect_result = (call);                                         \
+    if (expect_result != (expected) && ++g_failures <= 20) {                       \
+      std::printf("%s:%d: %s: %s instead of %s\n", __FILE_NAME__, __LINE__, #call, \
+                  error_name_of(expect_result), #expected);                        \
+    }                                                                              \
   } while (0)
 
 inline int verdict(const char* name) {

@@ -10,13 +10,15 @@ namespace {
 void check_syntax_error(const std::string& good) {
   const std::string bad = good.substr(0, good.find("add.f32")) + "add.f32 %f3, %f1 %f2;\n ret;\n}\n";
   char info[4096] = "", errors[4096] = "";
-  CUjit_option options[] = {CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, CU_JIT_ERROR_LOG_BUFFER,
-                            CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
-  void* values[] = {info, reinterpret_cast<void*>(sizeof info), errors, reinterpret_cast<void*>(sizeof errors)};
+  CUjit_option options[] = {CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES,
+                            CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void* values[] = {info, reinterpret_cast<void*>(sizeof info), errors,
+                    reinterpret_cast<void*>(sizeof errors)};
   CUmodule module = nullptr;
   EXPECT_ERROR(CUDA_ERROR_INVALID_PTX, DRIVER(cuModuleLoadDataEx)(&module, bad.c_str(), 4, options, values));
   std::printf("error log: %s\n", errors);
-  const size_t line = 1 + static_cast<size_t>(std::count(bad.begin(), bad.begin() + static_cast<long>(bad.rfind("add.f32")), '\n'));
+  const size_t line = 1 + static_cast<size_t>(std::count(
+                              bad.begin(), bad.begin() + static_cast<long>(bad.rfind("add.f32")), '\n'));
   EXPECT(std::strstr(errors, std::to_string(line).c_str()) != nullptr);
   EXPECT(std::strlen(errors) > 10);
   EXPECT_ERROR(CUDA_ERROR_INVALID_PTX, DRIVER(cuModuleLoadData)(&module, bad.c_str()));
@@ -91,7 +93,10 @@ void check_corrupt_images() {
 
   // ELF magic followed by nonsense.
   std::memset(image, 0xff, sizeof image);
-  std::memcpy(image, "\x7f" "ELF\x02\x01\x01", 7);
+  std::memcpy(image,
+              "\x7f"
+              "ELF\x02\x01\x01",
+              7);
   result = DRIVER(cuModuleLoadData)(&module, image);
   std::printf("false ELF: %s\n", error_name_of(result));
   EXPECT(result != CUDA_SUCCESS);
@@ -104,7 +109,8 @@ void check_wrong_names_and_handles(CUmodule module) {
   EXPECT_ERROR(CUDA_ERROR_NOT_FOUND, DRIVER(cuModuleGetFunction)(&function, module, ""));
   CUdeviceptr address = 0;
   size_t bytes = 0;
-  EXPECT_ERROR(CUDA_ERROR_NOT_FOUND, DRIVER(cuModuleGetGlobal_v2)(&address, &bytes, module, "no_such_variable"));
+  EXPECT_ERROR(CUDA_ERROR_NOT_FOUND,
+               DRIVER(cuModuleGetGlobal_v2)(&address, &bytes, module, "no_such_variable"));
   MUST(DRIVER(cuModuleGetFunction)(&function, module, "scale"));
   unsigned count = 0;
   void* arguments[] = {&address, &count};

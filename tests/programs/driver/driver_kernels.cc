@@ -15,7 +15,8 @@ void check_vector_add(CUmodule module) {
     b[i] = static_cast<float>(i) * 0.5f;
   }
   CUdeviceptr device_a = upload(a), device_b = upload(b), device_c = upload(std::vector<float>(count));
-  launch(function_of(module, "vector_add"), (count + 127) / 128, 128, {&device_a, &device_b, &device_c, &count});
+  launch(function_of(module, "vector_add"), (count + 127) / 128, 128,
+         {&device_a, &device_b, &device_c, &count});
   const std::vector<float> c = download<float>(device_c, count);
   int wrong = 0;
   for (unsigned i = 0; i < count; ++i) wrong += c[i] != a[i] + b[i];
@@ -33,8 +34,10 @@ void check_parameter_buffer(CUmodule module) {
     unsigned count;
   } parameters = {upload(a), upload(b), upload(std::vector<float>(kCount)), kCount};
   size_t bytes = 28;
-  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &parameters, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};
-  MUST(DRIVER(cuLaunchKernel)(function_of(module, "vector_add"), 2, 1, 1, 128, 1, 1, 0, nullptr, nullptr, extra));
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &parameters, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                   CU_LAUNCH_PARAM_END};
+  MUST(DRIVER(cuLaunchKernel)(function_of(module, "vector_add"), 2, 1, 1, 128, 1, 1, 0, nullptr, nullptr,
+                              extra));
   EXPECT(download<float>(parameters.c, kCount) == std::vector<float>(kCount, 3.5f));
   std::printf("parameter buffer done\n");
   for (CUdeviceptr address : {parameters.a, parameters.b, parameters.c}) MUST(DRIVER(cuMemFree_v2)(address));

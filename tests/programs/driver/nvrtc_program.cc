@@ -6,7 +6,8 @@ namespace {
 // NVRTC's C interface, as far as it is used here; the names and values are its documented ones.
 struct Nvrtc {
   using Program = struct NvrtcProgram*;
-  int (*create)(Program*, const char* source, const char* name, int headers, const char* const*, const char* const*);
+  int (*create)(Program*, const char* source, const char* name, int headers, const char* const*,
+                const char* const*);
   int (*compile)(Program, int options, const char* const*);
   int (*log_size)(Program, size_t*);
   int (*log)(Program, char*);
