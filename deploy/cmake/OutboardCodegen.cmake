@@ -73,3 +73,9 @@ add_custom_target(outboard_generated DEPENDS "${_stamp}")
 # Every target of ours links outboard_options, so none can be compiled before the headers exist.
 target_include_directories(outboard_options INTERFACE "${OUTBOARD_GEN_DIR}")
 add_dependencies(outboard_options outboard_generated)
+
+# Rewrites the checked-in page; a test says when that is due.
+add_custom_target(coverage
+  COMMAND "${CMAKE_COMMAND}" -E env PYTHONDONTWRITEBYTECODE=1 "${OUTBOARD_PYTHON}" "${_codegen}/generate.py"
+          --registry "${_registry}" --coverage "${CMAKE_SOURCE_DIR}/docs/api-coverage.md"
+  VERBATIM)

@@ -6,7 +6,7 @@ import sys
 
 from model import load, opcodes
 from model.errors import RegistryError
-from outputs import OUTPUTS
+from outputs import OUTPUTS, coverage
 
 
 def write_if_different(path, text):
@@ -44,6 +44,8 @@ def main():
             append_opcodes(args.registry)
         if args.output:
             generate(args.registry, args.output)
+        if args.coverage:
+            write_if_different(args.coverage, coverage.page(load.load(args.registry)))
     except RegistryError as error:
         sys.exit(f"error: {error}")
     if args.stamp:

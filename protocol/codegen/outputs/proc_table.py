@@ -1,4 +1,4 @@
-"""protocol/abi/proc_table_gen.*: which version of a function cuGetProcAddress answers with."""
+"""protocol/abi/proc_table_gen.*: which version of a function a program gets that asks by name and version."""
 from model.errors import RegistryError
 from templating import render
 
