@@ -23,8 +23,8 @@ struct FaultPlan {
   size_t most_receive_bytes = std::numeric_limits<size_t>::max();
   size_t most_send_bytes = std::numeric_limits<size_t>::max();
   // Called before every send() and receive(); for delays or for switching something in the test.
-  std::function<void()> before_send;
-  std::function<void()> before_receive;
+  std::function<void()> before_send = {};
+  std::function<void()> before_receive = {};
 };
 
 class FaultTransport final : public Transport {
