@@ -69,6 +69,11 @@ bool AllocationTable::update(uint64_t begin, const std::function<void(Allocation
   return true;
 }
 
+void AllocationTable::for_each(const std::function<void(const Allocation&)>& visit) const {
+  std::shared_lock lock(mutex_);
+  for (const auto& [begin, allocation] : entries_) visit(allocation);
+}
+
 bool AllocationTable::covers(uint64_t address, uint64_t bytes) const {
   std::shared_lock lock(mutex_);
   if (address + bytes < address) return false;

@@ -37,6 +37,7 @@ struct Allocation {
   bool readable = true;        // false for mapped memory without access rights
   bool writable = true;
   bool sync_memops = false;
+  bool graph_owned = false;    // a graph's memory node: freeing it from outside ends its use only
 
   bool is_host() const { return kind == MemoryKind::kPinned || kind == MemoryKind::kRegistered; }
   uint64_t end() const { return begin + valid_bytes; }
@@ -55,6 +56,8 @@ class AllocationTable {
   std::vector<Allocation> remove_if(const std::function<bool(const Allocation&)>& which);
   // Calls `change` on the entry under the lock; false if none starts there.
   bool update(uint64_t begin, const std::function<void(Allocation&)>& change);
+  // Calls `visit` for all under the lock.
+  void for_each(const std::function<void(const Allocation&)>& visit) const;
   // True when [address, address + bytes) lies in adjacent entries of the table without a hole.
   bool covers(uint64_t address, uint64_t bytes) const;
 

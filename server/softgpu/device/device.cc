@@ -78,6 +78,7 @@ CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {
   entry.context = request.context;
   entry.pool = request.pool;
   entry.flags = request.flags;
+  entry.graph_owned = request.graph_owned;
   if (!table_.insert(entry)) {
     arena_->release(at, taken);
     state_->release(taken);

@@ -31,6 +31,7 @@ struct MemoryRequest {
   uint64_t context = 0;
   uint64_t pool = 0;
   unsigned flags = 0;
+  bool graph_owned = false;
 };
 
 class Device {

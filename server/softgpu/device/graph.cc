@@ -58,8 +58,16 @@ void Graph::remove(GraphNode* node) {
   nodes_.erase(it);
 }
 
+bool Graph::release(const void* object) {
+  const auto it = std::find_if(retained_.begin(), retained_.end(), [&](const auto& held) { return held.get() == object; });
+  if (it == retained_.end()) return false;
+  retained_.erase(it);
+  return true;
+}
+
 std::shared_ptr<Graph> Graph::clone() const {
   auto copy = std::make_shared<Graph>(handles_);
+  copy->retained_ = retained_;
   std::map<const GraphNode*, GraphNode*> twins;
   for (const auto& node : nodes_) {
     Operation operation = node->operation;

@@ -26,6 +26,7 @@ class GraphNode : public Object {
   Operation operation;
   Graph* graph;  // owner; null once the node is destroyed
   std::vector<GraphNode*> dependencies;  // nodes of the same graph
+  std::vector<void*> param_pointers;     // of a kernel node, for who asks for its parameters
 };
 
 using NodeList = std::vector<std::shared_ptr<GraphNode>>;
@@ -49,12 +50,18 @@ class Graph : public Object {
   std::vector<GraphNode*> ordered() const;
   std::vector<GraphNode*> dependents(const GraphNode* node) const;
 
+  // Keeps objects of the application alive as long as the graph.
+  void retain(std::shared_ptr<void> object) { retained_.push_back(std::move(object)); }
+  bool release(const void* object);
+
   // From which node of which graph each node was cloned, for cuGraphNodeFindInClone.
   const std::map<uint64_t, uint64_t>& origins() const { return origins_; }
+  const std::vector<std::shared_ptr<void>>& retained() const { return retained_; }
 
  private:
   HandleTable& handles_;
   NodeList nodes_;
+  std::vector<std::shared_ptr<void>> retained_;
   std::map<uint64_t, uint64_t> origins_;  // original node's handle -> own node's handle
 };
 
@@ -86,6 +93,7 @@ class GraphExec : public Object {
 
   std::mutex mutex_;  // guards steps_ between launches and updates
   std::vector<Step> steps_;
+  std::vector<std::shared_ptr<void>> retained_;  // the graph's
   uint64_t flags_ = 0;
 };
 

@@ -59,6 +59,7 @@ bool GraphExec::flatten(const Graph& graph, std::vector<Step>* steps) {
 std::shared_ptr<GraphExec> GraphExec::create(const Graph& graph, uint64_t flags) {
   auto exec = std::make_shared<GraphExec>();
   exec->flags_ = flags;
+  exec->retained_ = graph.retained();
   if (!flatten(graph, &exec->steps_)) return nullptr;
   return exec;
 }

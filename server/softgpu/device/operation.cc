@@ -93,7 +93,8 @@ CUresult run(const HostOperation& operation, Context& context, std::string&) {
 
 CUresult run(const FreeOperation& operation, Context& context, std::string&) {
   const auto found = context.platform().memory().find_exact(operation.address);
-  if (!found) return CUDA_SUCCESS;  // freed twice: the call that queued this said so
+  // Freed twice: the call that queued this said so. A graph's memory is freed with the graph.
+  if (!found || found->graph_owned) return CUDA_SUCCESS;
   if (const auto pool = context.platform().handles().find<MemoryPool>(found->pool)) {
     (void)pool->free(operation.address);
   } else {

@@ -70,9 +70,11 @@ struct EventWaitOperation {
   std::shared_ptr<Event> event;
 };
 
-// Memory nodes of a graph: the address is fixed when the node is made.
+// Memory nodes of a graph. The memory exists from the making of the node, so that its address is
+// known, until graph and executable graphs are gone; executing the node is nothing.
 struct AllocateOperation {
   CUDA_MEM_ALLOC_NODE_PARAMS params = {};
+  std::shared_ptr<void> memory;  // frees it
 };
 
 struct FreeOperation {

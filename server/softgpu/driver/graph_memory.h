@@ -3,13 +3,15 @@
 
 #include "protocol/abi/cuda_abi_gen.h"
 #include "server/softgpu/device/context.h"
-#include "server/softgpu/device/memory_pool.h"
+#include "server/softgpu/device/operation.h"
 
 namespace outboard::softgpu {
 
-// cuMemAllocAsync in a capturing stream: takes the memory now, so that the address is known, and adds
-// a memory node to the graph.
-CUresult capture_allocation(Context& context, const std::shared_ptr<Stream>& stream, MemoryPool& pool, size_t bytes,
+// Takes memory for a memory node on the device that `operation->params` names, and fills in its address.
+CUresult make_allocation(Platform& platform, AllocateOperation* operation);
+
+// cuMemAllocAsync in a capturing stream: adds a memory node to the graph.
+CUresult capture_allocation(Context& context, const std::shared_ptr<Stream>& stream, int device, size_t bytes,
                             CUdeviceptr* address);
 
 }  // namespace outboard::softgpu

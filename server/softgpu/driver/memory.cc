@@ -63,6 +63,7 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
     if (!found) return CUDA_ERROR_INVALID_VALUE;
     const bool freeable = found->kind == MemoryKind::kDevice || found->kind == MemoryKind::kManaged || found->kind == MemoryKind::kPool;
     if (!freeable) return CUDA_ERROR_INVALID_VALUE;
+    if (found->graph_owned) return CUDA_SUCCESS;
     // A free waits for the work that may still use the memory.
     for (const Point& point : context.all_tails()) point.wait();
     if (context.errors().failed()) return context.errors().code();

@@ -17,7 +17,7 @@ CUresult allocate_from(const std::shared_ptr<MemoryPool>& pool, CUdeviceptr* add
       return CUDA_SUCCESS;
     }
     const auto source = pool != nullptr ? pool : context.platform().current_pool(context.device().ordinal());
-    if (resolved->capturing()) return capture_allocation(context, resolved, *source, bytes, address);
+    if (resolved->capturing()) return capture_allocation(context, resolved, source->device().ordinal(), bytes, address);
     uint64_t at = 0;
     const CUresult result = source->allocate(context, bytes, &at);
     if (result == CUDA_SUCCESS) *address = at;
