@@ -15,6 +15,7 @@
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/executor.h"
 #include "server/softgpu/device/object.h"
+#include "server/softgpu/device/virtual_memory.h"
 
 namespace outboard::softgpu {
 
@@ -51,6 +52,7 @@ class Platform {
 
   HandleTable& handles() { return handles_; }
   AllocationTable& memory() { return memory_; }
+  VirtualMemory& virtual_memory() { return virtual_memory_; }
   Executor& executor() { return executor_; }
   uint64_t next_id() { return next_id_.fetch_add(1); }
 
@@ -60,11 +62,14 @@ class Platform {
  private:
   Platform() = default;
 
+  // Objects may hold memory of a device, and streams refer to the executor: the order of these
+  // members is the reverse of the order in which they may go.
   AllocationTable memory_;
-  HandleTable handles_;
-  std::atomic<uint64_t> next_id_{1};
   Executor executor_;
   std::vector<DeviceEntry> devices_;
+  VirtualMemory virtual_memory_{memory_};
+  HandleTable handles_;
+  std::atomic<uint64_t> next_id_{1};
   std::mutex primary_mutex_;
 };
 
