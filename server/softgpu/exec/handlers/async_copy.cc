@@ -201,8 +201,6 @@ void add_async_copy_forms(FormTable& table) {
   add_barrier_rows<Window::kShared>(table, "{.shared,.shared::cta}");
   add_barrier_rows<Window::kGeneric>(table, "");
   table.add("mbarrier.pending_count.b64", "=u32 b64", pending_count);
-  // Starting dependent grids early is an optimisation; grids of a stream run in order here.
-  table.add("griddepcontrol.{launch_dependents,wait}", "", nothing);
 }
 
 }  // namespace outboard::softgpu::exec::OUTBOARD_ISA
