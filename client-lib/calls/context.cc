@@ -134,6 +134,15 @@ CUresult cuCtxGetFlags(Client& client, unsigned int* flags) {
   return CUDA_SUCCESS;
 }
 
+CUresult cuCtxSetFlags(Client& client, unsigned int flags) {
+  ContextInfo* info = nullptr;
+  if (const CUresult result = client.require_context(&info); result != CUDA_SUCCESS) return result;
+  wire::CtxSetFlagsReply reply;
+  const CUresult result = client.call(wire::CtxSetFlagsRequest{flags}, reply);
+  if (result == CUDA_SUCCESS) info->flags = flags;
+  return result;
+}
+
 CUresult cuCtxGetId(Client& client, CUcontext ctx, unsigned long long* ctxId) {
   if (ctxId == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* info = nullptr;

@@ -3,8 +3,7 @@
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/module_loading.h"
 #include "client-lib/session/client.h"
-#include "protocol/wire/messages_function_gen.h"
-#include "protocol/wire/messages_library_gen.h"
+#include "protocol/wire/messages_module_gen.h"
 
 namespace outboard::client::calls {
 namespace {
@@ -38,6 +37,11 @@ CUresult ask(Client& client, const FunctionInfo& function, uint32_t attribute, i
       client.call(wire::FunctionGetAttributeRequest{function.handle, attribute, device}, reply);
   if (result == CUDA_SUCCESS) *value = reply.value;
   return result;
+}
+
+CUresult set_cache_config(Client& client, const FunctionInfo& function, CUfunc_cache config, int32_t device) {
+  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL) return CUDA_ERROR_INVALID_VALUE;
+  return client.post(wire::FunctionSetCacheConfigRequest{function.handle, static_cast<uint32_t>(config), device});
 }
 
 CUresult parameter_info(const FunctionInfo& function, size_t index, size_t* offset, size_t* size) {
@@ -89,10 +93,11 @@ CUresult cuFuncSetAttribute(Client& client, CUfunction hfunc, CUfunction_attribu
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   const CUresult checked = check_attribute(client, *function, attrib, value, context->device);
   if (checked != CUDA_SUCCESS) return checked;
-  wire::FuncSetAttributeRequest request;
-  request.hfunc = function->handle;
-  request.attrib = static_cast<decltype(request.attrib)>(attrib);
+  wire::FunctionSetAttributeRequest request;
+  request.function = function->handle;
+  request.attribute = static_cast<uint32_t>(attrib);
   request.value = value;
+  request.device = -1;
   const CUresult result = client.post(request);
   if (result == CUDA_SUCCESS) function->attributes.set(attrib, value);
   return result;
@@ -105,17 +110,31 @@ CUresult cuKernelSetAttribute(Client& client, CUfunction_attribute attrib, int v
   if (const CUresult result = client.server_device(dev, &device); result != CUDA_SUCCESS) return result;
   const CUresult checked = check_attribute(client, *function, attrib, val, static_cast<uint32_t>(device));
   if (checked != CUDA_SUCCESS) return checked;
-  wire::KernelSetAttributeRequest request;
-  request.attrib = static_cast<decltype(request.attrib)>(attrib);
-  request.val = val;
-  request.kernel = function->handle;
-  request.dev = device;
+  wire::FunctionSetAttributeRequest request;
+  request.function = function->handle;
+  request.attribute = static_cast<uint32_t>(attrib);
+  request.value = val;
+  request.device = device;
   const CUresult result = client.post(request);
   if (result != CUDA_SUCCESS) return result;
   std::lock_guard lock(function->module->mutex);
   function->attributes.set(attrib, val);
   for (const auto& [context, instance] : function->instances) instance->attributes.set(attrib, val);
   return CUDA_SUCCESS;
+}
+
+CUresult cuFuncSetCacheConfig(Client& client, CUfunction hfunc, CUfunc_cache config) {
+  const FunctionInfo* function = find_function(client, hfunc);
+  if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  return set_cache_config(client, *function, config, -1);
+}
+
+CUresult cuKernelSetCacheConfig(Client& client, CUkernel kernel, CUfunc_cache config, CUdevice dev) {
+  const FunctionInfo* function = find_function(client, kernel);
+  if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  int32_t device = 0;
+  if (const CUresult result = client.server_device(dev, &device); result != CUDA_SUCCESS) return result;
+  return set_cache_config(client, *function, config, device);
 }
 
 CUresult cuFuncGetModule(Client& client, CUmodule* hmod, CUfunction hfunc) {

@@ -85,6 +85,16 @@ CUresult cuMemHostUnregister(Client& client, void* p) {
   return CUDA_SUCCESS;
 }
 
+// Mapped host memory needs a copy on the server that follows the host's; that is a later step.
+CUresult cuMemHostGetDevicePointer_v2(Client& client, CUdeviceptr* pdptr, void* p, unsigned int Flags) {
+  if (pdptr == nullptr || p == nullptr || Flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  *pdptr = 0;
+  if (!client.host_memory().find(reinterpret_cast<uint64_t>(p))) return CUDA_ERROR_INVALID_VALUE;
+  client.log_once(LogLevel::kWarn, "mapped host memory",
+                  "The program maps host memory into the device, which this version cannot do remotely.");
+  return CUDA_ERROR_NOT_SUPPORTED;
+}
+
 CUresult cuMemHostGetFlags(Client& client, unsigned int* pFlags, void* p) {
   if (pFlags == nullptr || p == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const auto range = client.host_memory().find(reinterpret_cast<uint64_t>(p));

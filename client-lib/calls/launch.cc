@@ -1,62 +1,12 @@
 // Kernel launches. The hot path of everything: no lock but the stream's, no allocation.
-#include <cstring>
-
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/launch_parameters.h"
 #include "client-lib/session/client.h"
 #include "protocol/wire/messages_launch_gen.h"
 
 namespace outboard::client::calls {
 namespace {
-
-// CUDA's limit on kernel parameters since compute capability 7.0 (CUDA 12.1).
-constexpr size_t kMaxParameterBytes = 32764;
-
-// A packed parameter buffer of this thread; memory is reused.
-std::byte* parameter_buffer() {
-  // On the heap and not in thread-local storage, which a dlopen'ed library should use sparingly.
-  thread_local std::unique_ptr<std::byte[]> buffer;
-  if (!buffer) buffer = std::make_unique<std::byte[]>(kMaxParameterBytes);
-  return buffer.get();
-}
-
-// From the array of pointers, one per parameter.
-CUresult pack(const FunctionInfo& function, void** kernel_parameters, std::span<const std::byte>* packed) {
-  if (!function.layout_known) return CUDA_ERROR_NOT_SUPPORTED;
-  if (function.parameters.empty()) return CUDA_SUCCESS;
-  if (kernel_parameters == nullptr || function.parameter_bytes > kMaxParameterBytes) return CUDA_ERROR_INVALID_VALUE;
-  std::byte* buffer = parameter_buffer();
-  uint32_t filled = 0;
-  for (size_t i = 0; i < function.parameters.size(); ++i) {
-    const FunctionParameter& parameter = function.parameters[i];
-    if (kernel_parameters[i] == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    // Gaps are zeroed, so that no stale bytes of other launches travel.
-    if (parameter.offset_bytes > filled) std::memset(buffer + filled, 0, parameter.offset_bytes - filled);
-    std::memcpy(buffer + parameter.offset_bytes, kernel_parameters[i], parameter.size_bytes);
-    filled = parameter.offset_bytes + parameter.size_bytes;
-  }
-  *packed = {buffer, function.parameter_bytes};
-  return CUDA_SUCCESS;
-}
-
-// From `extra`: a list of (what, value) pairs that ends with CU_LAUNCH_PARAM_END.
-CUresult unpack_extra(void** extra, std::span<const std::byte>* packed) {
-  const void* pointer = nullptr;
-  const size_t* size = nullptr;
-  for (size_t i = 0; extra[i] != CU_LAUNCH_PARAM_END; i += 2) {
-    if (extra[i] == CU_LAUNCH_PARAM_BUFFER_POINTER) {
-      pointer = extra[i + 1];
-    } else if (extra[i] == CU_LAUNCH_PARAM_BUFFER_SIZE) {
-      size = static_cast<const size_t*>(extra[i + 1]);
-    } else {
-      return CUDA_ERROR_INVALID_VALUE;
-    }
-  }
-  if (size == nullptr || *size == 0) return CUDA_SUCCESS;
-  if (pointer == nullptr || *size > kMaxParameterBytes) return CUDA_ERROR_INVALID_VALUE;
-  *packed = {static_cast<const std::byte*>(pointer), *size};
-  return CUDA_SUCCESS;
-}
 
 bool within(uint32_t value, const Device& device, CUdevice_attribute limit) {
   return value != 0 && value <= static_cast<uint32_t>(device.attribute_or(limit, INT32_MAX));
@@ -91,12 +41,10 @@ CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f
   if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
-  if (kernel_parameters != nullptr && extra != nullptr) return CUDA_ERROR_INVALID_VALUE;
   const Device& device = *client.devices().on_server(context->device);
   if (const CUresult result = check_shape(device, *function, request); result != CUDA_SUCCESS) return result;
   if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
-  const CUresult packed = extra != nullptr ? unpack_extra(extra, &request.parameters)
-                                           : pack(*function, kernel_parameters, &request.parameters);
+  const CUresult packed = pack_parameters(*function, kernel_parameters, extra, &request.parameters);
   if (packed != CUDA_SUCCESS) return packed;
   request.function = function->handle;
   client.count_launch();
@@ -112,10 +60,13 @@ CUresult translate(Client& client, const CUlaunchAttribute& from, wire::LaunchAt
   if (from.id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT) event = &value.launchCompletionEvent.event;
   // The device's own handle of a graph node would have to be written back after the launch.
   if (from.id == CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE) return CUDA_ERROR_NOT_SUPPORTED;
+  to->event = {};
   if (event != nullptr) {
     if (const CUresult result = find(client, *event, &to->event); result != CUDA_SUCCESS) return result;
     *event = nullptr;
   }
+  const auto bytes = std::as_bytes(std::span(&value, 1));
+  to->value.assign(bytes.begin(), bytes.end());
   return CUDA_SUCCESS;
 }
 

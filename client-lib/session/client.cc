@@ -66,6 +66,7 @@ bool lives_in_context(HandleKind kind) {
 Client::Client(Options options)
     : options_(std::move(options)),
       threads_([this](ThreadState& state) { thread_ends(state); }),
+      host_functions_([this](uint64_t number) { host_function_done(number); }),
       export_host_(std::make_unique<ExportHost>(*this)),
       export_tables_(std::make_unique<abi::ExportTables>(*export_host_)) {}
 
@@ -191,6 +192,14 @@ CUresult Client::require_context(ContextInfo** info) {
 
 ContextInfo* Client::primary_context(uint32_t server_ordinal) { return context(Handle{server_ordinal + 1, 1}); }
 
+ContextInfo* Client::context_at(uint32_t index) {
+  std::lock_guard lock(contexts_mutex_);
+  for (const auto& info : contexts_) {
+    if (info->handle.index == index && handles_.alive(HandleKind::kContext, info->handle)) return info.get();
+  }
+  return nullptr;
+}
+
 ContextInfo* Client::add_context(Handle handle, uint32_t server_ordinal, uint32_t flags) {
   auto info = std::make_unique<ContextInfo>();
   info->handle = handle;
@@ -216,6 +225,8 @@ void Client::drop_objects_of(ContextInfo& context) {
 void Client::take_notice(const wire::Notice& notice) {
   if (notice.kind == wire::Notice::Kind::kDeviceOutput) {
     print_device_output(notice.text);
+  } else if (notice.kind == wire::Notice::Kind::kHostFunction) {
+    host_functions_.reached(notice.number);
   } else {
     options_.log.warn(text("The server says: ", printable(notice.text, limits::kMessageBytes)));
   }

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "client-lib/session/host_functions.h"
 #include "client-lib/session/session.h"
 #include "client-lib/state/contexts.h"
 #include "client-lib/state/devices.h"
@@ -122,11 +123,15 @@ class Client {
   const Logger& log() const { return options_.log; }
   abi::ExportTables& export_tables() { return *export_tables_; }
 
+  HostFunctions& host_functions() { return host_functions_; }
+
   // Null when the thread has no current context, or a destroyed one.
   ContextInfo* current_context() { return context(thread().current()); }
   ContextInfo* context(wire::Handle handle) {
     return static_cast<ContextInfo*>(handles_.payload(wire::HandleKind::kContext, handle));
   }
+  // The live context with this index, null if there is none.
+  ContextInfo* context_at(uint32_t index);
   // CUDA_SUCCESS, INVALID_CONTEXT without a current context, CONTEXT_IS_DESTROYED for a dead one.
   CUresult require_context(ContextInfo** info);
   // By the server's ordinal; primary contexts exist from the start, active or not.
@@ -153,6 +158,7 @@ class Client {
   CUresult malformed_reply(wire::Opcode opcode);
   CUresult per_thread_stream(wire::Handle* handle);
   void thread_ends(ThreadState& state);
+  void host_function_done(uint64_t number);
   void take_notice(const wire::Notice& notice);
 
   const Options options_;
@@ -181,6 +187,7 @@ class Client {
   std::mutex contexts_mutex_;
   std::vector<std::unique_ptr<ContextInfo>> contexts_;
   ThreadStates threads_;
+  HostFunctions host_functions_;
   std::unique_ptr<ExportHost> export_host_;
   std::unique_ptr<abi::ExportTables> export_tables_;
 };

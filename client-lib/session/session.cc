@@ -1,38 +1,18 @@
 #include "client-lib/session/session.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
+#include "client-lib/session/signals.h"
 #include "protocol/base/bytes.h"
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/opcodes_gen.h"
 
 namespace outboard::client {
-namespace {
-
-// The application's signal handlers must not run on our threads: they may use thread-local state,
-// or expect to interrupt the application's own calls.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
-}  // namespace
-
 bool is_sticky(CUresult result) {
   switch (result) {
     case CUDA_ERROR_ECC_UNCORRECTABLE:

@@ -1,10 +1,12 @@
 // What every exported function does first: find the process's client and see whether it may be used.
+// Light on purpose: every file of exported functions includes it.
 #pragma once
 
-#include "client-lib/session/client.h"
 #include "protocol/abi/cuda_abi_gen.h"
 
 namespace outboard::client {
+
+class Client;
 
 // On the stack of every exported function, for as long as the call runs.
 class Entry {
@@ -12,12 +14,9 @@ class Entry {
   enum BeforeInit { kBeforeInit };
 
   // `symbol` is a string literal: the exported name.
-  explicit Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
-    client_.count_call();
-    result_ = client_.gate();
-  }
+  explicit Entry(const char* symbol);
   // For calls that work before cuInit.
-  Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) { client_.count_call(); }
+  Entry(const char* symbol, BeforeInit);
 
   bool ok() const { return result_ == CUDA_SUCCESS; }
   CUresult result() const { return result_; }
@@ -27,8 +26,6 @@ class Entry {
   CUresult unsupported(const char* reason);
 
  private:
-  static Client& process_client();
-
   Client& client_;
   const char* symbol_;
   CUresult result_ = CUDA_SUCCESS;

@@ -1,0 +1,308 @@
+// Copies of rectangles and boxes. Host sides are packed into bulk data row by row, so that the
+// server never sees a host pitch; arrays count as device memory.
+#include <algorithm>
+#include <cstring>
+
+#include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/handles.h"
+#include "client-lib/calls/memcpy.h"
+#include "protocol/base/limits.h"
+
+namespace outboard::client::calls {
+namespace {
+
+// One side of a copy, whatever structure it came in.
+struct Side {
+  CUmemorytype type = CU_MEMORYTYPE_HOST;
+  const void* host = nullptr;
+  CUdeviceptr device = 0;
+  CUarray array = nullptr;
+  uint64_t pitch = 0;
+  uint64_t height = 0;  // rows per slice of linear memory
+  uint64_t x = 0;       // bytes
+  uint64_t y = 0;
+  uint64_t z = 0;
+  uint32_t level = 0;
+};
+
+struct Box {
+  uint64_t width = 0;  // bytes
+  uint64_t height = 1;
+  uint64_t depth = 1;
+  uint64_t bytes() const { return width * height * depth; }
+};
+
+// A part of a copy that fits one command, and where it starts inside the whole.
+struct Piece {
+  uint64_t x = 0;
+  uint64_t y = 0;
+  uint64_t z = 0;
+  Box box;
+};
+
+struct Copy {
+  Side to;
+  Side from;
+  Box box;
+};
+
+template <typename T>
+Copy from_structure(const T& s, uint64_t depth) {
+  Copy copy;
+  copy.to = {s.dstMemoryType, s.dstHost, s.dstDevice, s.dstArray, s.dstPitch, 0, s.dstXInBytes, s.dstY, 0, 0};
+  copy.from = {s.srcMemoryType, s.srcHost, s.srcDevice, s.srcArray, s.srcPitch, 0, s.srcXInBytes, s.srcY, 0, 0};
+  copy.box = {s.WidthInBytes, s.Height, depth};
+  return copy;
+}
+
+Copy of(const CUDA_MEMCPY2D& s) { return from_structure(s, 1); }
+
+Copy of(const CUDA_MEMCPY3D& s) {
+  Copy copy = from_structure(s, s.Depth);
+  copy.to.height = s.dstHeight;
+  copy.to.z = s.dstZ;
+  copy.to.level = static_cast<uint32_t>(s.dstLOD);
+  copy.from.height = s.srcHeight;
+  copy.from.z = s.srcZ;
+  copy.from.level = static_cast<uint32_t>(s.srcLOD);
+  return copy;
+}
+
+// Turns "unified" into host or device, fills in what zero stands for, and checks what can be checked.
+CUresult settle(Client& client, Side& side, const Box& box) {
+  if (side.type == CU_MEMORYTYPE_UNIFIED) {
+    side.type = is_device(client, side.device) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
+    side.host = reinterpret_cast<const void*>(side.device);
+  }
+  if (side.type == CU_MEMORYTYPE_ARRAY) return CUDA_SUCCESS;
+  if (side.type != CU_MEMORYTYPE_HOST && side.type != CU_MEMORYTYPE_DEVICE) return CUDA_ERROR_INVALID_VALUE;
+  if (side.type == CU_MEMORYTYPE_HOST ? side.host == nullptr : side.device == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (side.pitch == 0) side.pitch = side.x + box.width;
+  if (side.height == 0) side.height = side.y + box.height;
+  const bool rows_fit = side.pitch >= side.x + box.width || (box.height == 1 && box.depth == 1);
+  const bool slices_fit = side.height >= side.y + box.height || box.depth == 1;
+  return rows_fit && slices_fit ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+uint64_t offset_of(const Side& side, uint64_t x, uint64_t y, uint64_t z) {
+  return ((side.z + z) * side.height + side.y + y) * side.pitch + side.x + x;
+}
+
+std::byte* host_row(const Side& side, uint64_t x, uint64_t y, uint64_t z) {
+  return const_cast<std::byte*>(static_cast<const std::byte*>(side.host)) + offset_of(side, x, y, z);
+}
+
+CUresult device_end(Client& client, const Side& side, const Box& box, wire::CopyEnd* end, bool* known) {
+  end->level = side.level;
+  end->x_bytes = side.x;
+  end->y = side.y;
+  end->z = side.z;
+  if (side.type == CU_MEMORYTYPE_ARRAY) {
+    *known = true;
+    return find(client, side.array, &end->array);
+  }
+  end->address = side.device;
+  end->pitch_bytes = side.pitch;
+  end->height = side.height;
+  const uint64_t first = offset_of(side, 0, 0, 0);
+  const uint64_t last = offset_of(side, box.width, box.height - 1, box.depth - 1);
+  return check_device_range(client, side.device + first, last - first, known);
+}
+
+wire::CopyEnd moved(const wire::CopyEnd& end, const Piece& piece) {
+  wire::CopyEnd out = end;
+  out.x_bytes += piece.x;
+  out.y += piece.y;
+  out.z += piece.z;
+  return out;
+}
+
+// Cuts the box into pieces of at most one chunk: whole slices if they fit, else rows, else parts of
+// a row.
+template <typename Function>
+CUresult for_each_piece(const Box& box, Function function) {
+  const uint64_t most = limits::kBulkChunkBytes;
+  Box step = box;
+  if (box.width > most) {
+    step = {most, 1, 1};
+  } else if (box.width * box.height > most) {
+    step = {box.width, most / box.width, 1};
+  } else {
+    step.depth = std::min(box.depth, most / (box.width * box.height));
+  }
+  for (uint64_t z = 0; z < box.depth; z += step.depth) {
+    for (uint64_t y = 0; y < box.height; y += step.height) {
+      for (uint64_t x = 0; x < box.width; x += step.width) {
+        const Piece piece{x, y, z,
+                          {std::min(step.width, box.width - x), std::min(step.height, box.height - y),
+                           std::min(step.depth, box.depth - z)}};
+        if (const CUresult result = function(piece); result != CUDA_SUCCESS) return result;
+      }
+    }
+  }
+  return CUDA_SUCCESS;
+}
+
+template <typename Function>
+void for_each_row(const Piece& piece, Function function) {
+  for (uint64_t z = 0; z < piece.box.depth; ++z) {
+    for (uint64_t y = 0; y < piece.box.height; ++y) function(y, z, (z * piece.box.height + y) * piece.box.width);
+  }
+}
+
+CUresult from_host(Client& client, const Copy& copy, const wire::CopyEnd& end, bool known, const CopyOrder& order) {
+  std::vector<std::byte> packed;
+  return for_each_piece(copy.box, [&](const Piece& piece) {
+    packed.resize(piece.box.bytes());
+    for_each_row(piece, [&](uint64_t y, uint64_t z, uint64_t at) {
+      std::memcpy(packed.data() + at, host_row(copy.from, piece.x, piece.y + y, piece.z + z), piece.box.width);
+    });
+    const wire::CopyRegionFromHostRequest request{moved(end, piece), piece.box.width, piece.box.height,
+                                                  piece.box.depth,   order.stream,    order.asynchronous};
+    if (known) return client.post(request, packed);
+    wire::CopyRegionFromHostReply reply;
+    Reply raw;
+    return client.call(request, reply, raw, CallOptions{packed, {}});
+  });
+}
+
+CUresult to_host(Client& client, const Copy& copy, const wire::CopyEnd& end, const CopyOrder& order) {
+  std::vector<std::byte> packed;
+  return for_each_piece(copy.box, [&](const Piece& piece) {
+    packed.resize(piece.box.bytes());
+    const wire::CopyRegionToHostRequest request{moved(end, piece), piece.box.width, piece.box.height,
+                                                piece.box.depth,   order.stream,    order.asynchronous};
+    wire::CopyRegionToHostReply reply;
+    Reply raw;
+    const CUresult result = client.call(request, reply, raw, CallOptions{{}, packed});
+    if (result != CUDA_SUCCESS) return result;
+    for_each_row(piece, [&](uint64_t y, uint64_t z, uint64_t at) {
+      std::memcpy(host_row(copy.to, piece.x, piece.y + y, piece.z + z), packed.data() + at, piece.box.width);
+    });
+    return CUDA_SUCCESS;
+  });
+}
+
+CUresult on_host(Client& client, const Copy& copy, const CopyOrder& order) {
+  if (const CUresult result = wait_for_stream(client, order.stream); result != CUDA_SUCCESS) return result;
+  for_each_row(Piece{0, 0, 0, copy.box}, [&](uint64_t y, uint64_t z, uint64_t) {
+    std::memmove(host_row(copy.to, 0, y, z), host_row(copy.from, 0, y, z), copy.box.width);
+  });
+  return CUDA_SUCCESS;
+}
+
+CUresult run(Client& client, Copy copy, CUstream stream, bool asynchronous) {
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  CopyOrder order{{}, asynchronous};
+  if (const CUresult result = find(client, stream, &order.stream); result != CUDA_SUCCESS) return result;
+  if (copy.box.bytes() == 0) return CUDA_SUCCESS;
+  if (const CUresult result = settle(client, copy.to, copy.box); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = settle(client, copy.from, copy.box); result != CUDA_SUCCESS) return result;
+  const bool to_is_host = copy.to.type == CU_MEMORYTYPE_HOST;
+  const bool from_is_host = copy.from.type == CU_MEMORYTYPE_HOST;
+  if (to_is_host && from_is_host) return on_host(client, copy, order);
+
+  wire::CopyEnd to;
+  wire::CopyEnd from;
+  bool to_known = true;
+  bool from_known = true;
+  if (!to_is_host) {
+    if (const CUresult r = device_end(client, copy.to, copy.box, &to, &to_known); r != CUDA_SUCCESS) return r;
+  }
+  if (!from_is_host) {
+    if (const CUresult r = device_end(client, copy.from, copy.box, &from, &from_known); r != CUDA_SUCCESS) return r;
+  }
+  if (from_is_host) return from_host(client, copy, to, to_known, order);
+  if (to_is_host) return to_host(client, copy, from, order);
+  const wire::CopyRegionRequest request{to,           from,         copy.box.width, copy.box.height, copy.box.depth,
+                                        order.stream, asynchronous};
+  if (to_known && from_known) return client.post(request);
+  wire::CopyRegionReply reply;
+  return client.call(request, reply);
+}
+
+Side array_side(CUarray array, size_t offset) {
+  Side side;
+  side.type = CU_MEMORYTYPE_ARRAY;
+  side.array = array;
+  side.x = offset;
+  return side;
+}
+
+Side host_side(const void* host) {
+  Side side;
+  side.host = host;
+  return side;
+}
+
+Side device_side(CUdeviceptr device) {
+  Side side;
+  side.type = CU_MEMORYTYPE_DEVICE;
+  side.device = device;
+  return side;
+}
+
+CUresult line(Client& client, const Side& to, const Side& from, size_t bytes, CUstream stream, bool asynchronous) {
+  return run(client, Copy{to, from, {bytes, 1, 1}}, stream, asynchronous);
+}
+
+}  // namespace
+
+CUresult cuMemcpy2D_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream default_stream) {
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), default_stream, false);
+}
+
+CUresult cuMemcpy2DUnaligned_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream default_stream) {
+  return cuMemcpy2D_v2(client, pCopy, default_stream);
+}
+
+CUresult cuMemcpy2DAsync_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream hStream) {
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), hStream, true);
+}
+
+CUresult cuMemcpy3D_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream default_stream) {
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), default_stream, false);
+}
+
+CUresult cuMemcpy3DAsync_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), hStream, true);
+}
+
+CUresult cuMemcpyHtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount,
+                         CUstream default_stream) {
+  return line(client, array_side(dstArray, dstOffset), host_side(srcHost), ByteCount, default_stream, false);
+}
+
+CUresult cuMemcpyHtoAAsync_v2(Client& client, CUarray dstArray, size_t dstOffset, const void* srcHost,
+                              size_t ByteCount, CUstream hStream) {
+  return line(client, array_side(dstArray, dstOffset), host_side(srcHost), ByteCount, hStream, true);
+}
+
+CUresult cuMemcpyAtoH_v2(Client& client, void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount,
+                         CUstream default_stream) {
+  return line(client, host_side(dstHost), array_side(srcArray, srcOffset), ByteCount, default_stream, false);
+}
+
+CUresult cuMemcpyAtoHAsync_v2(Client& client, void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount,
+                              CUstream hStream) {
+  return line(client, host_side(dstHost), array_side(srcArray, srcOffset), ByteCount, hStream, true);
+}
+
+CUresult cuMemcpyDtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, CUdeviceptr srcDevice, size_t ByteCount,
+                         CUstream default_stream) {
+  return line(client, array_side(dstArray, dstOffset), device_side(srcDevice), ByteCount, default_stream, false);
+}
+
+CUresult cuMemcpyAtoD_v2(Client& client, CUdeviceptr dstDevice, CUarray srcArray, size_t srcOffset, size_t ByteCount,
+                         CUstream default_stream) {
+  return line(client, device_side(dstDevice), array_side(srcArray, srcOffset), ByteCount, default_stream, false);
+}
+
+CUresult cuMemcpyAtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, CUarray srcArray, size_t srcOffset,
+                         size_t ByteCount, CUstream default_stream) {
+  return line(client, array_side(dstArray, dstOffset), array_side(srcArray, srcOffset), ByteCount, default_stream,
+              false);
+}
+
+}  // namespace outboard::client::calls

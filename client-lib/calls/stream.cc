@@ -1,0 +1,141 @@
+// What of streams is not generated.
+#include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/handles.h"
+#include "client-lib/session/client.h"
+#include "protocol/wire/messages_launch_gen.h"
+#include "protocol/wire/messages_stream_gen.h"
+
+namespace outboard::client::calls {
+namespace {
+
+CUresult launch_host_function(Client& client, CUstream stream, HostFunctions::Function function) {
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::LaunchHostFunctionRequest request;
+  if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
+  request.callback = client.host_functions().add(std::move(function));
+  const CUresult result = client.post(request);
+  if (result != CUDA_SUCCESS) client.host_functions().remove(request.callback);
+  return result;
+}
+
+// The context that a stream lives in; special streams live in the current one.
+CUresult context_of(Client& client, CUstream stream, ContextInfo** info) {
+  wire::Handle handle;
+  if (const CUresult result = find(client, stream, &handle); result != CUDA_SUCCESS) return result;
+  if (handle.index == 0) return client.require_context(info);
+  *info = client.context_at(client.handles().owner(wire::HandleKind::kStream, handle));
+  return *info == nullptr ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
+}
+
+// What cuStreamGetCaptureInfo_v2 points the caller to: valid until this thread asks again, which is
+// at least as long as the driver promises (until the capture changes).
+struct CaptureAnswer {
+  std::vector<CUgraphNode> dependencies;
+  std::vector<CUgraphEdgeData> edges;
+};
+
+struct CaptureOut {
+  CUstreamCaptureStatus* status = nullptr;
+  cuuint64_t* id = nullptr;
+  CUgraph* graph = nullptr;
+  const CUgraphNode** dependencies = nullptr;
+  const CUgraphEdgeData** edges = nullptr;
+  size_t* count = nullptr;
+};
+
+CUresult capture_info(Client& client, CUstream stream, const CaptureOut& out) {
+  if (out.status == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  wire::StreamGetCaptureInfoRequest request;
+  if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
+  wire::StreamGetCaptureInfoReply reply;
+  if (const CUresult result = client.call(request, reply); result != CUDA_SUCCESS) return result;
+  *out.status = static_cast<CUstreamCaptureStatus>(reply.status);
+  if (*out.status != CU_STREAM_CAPTURE_STATUS_ACTIVE) return CUDA_SUCCESS;
+  thread_local CaptureAnswer answer;
+  answer.dependencies.clear();
+  for (const wire::Handle node : reply.dependencies) answer.dependencies.push_back(to_application<CUgraphNode>(node));
+  answer.edges = reply.edges;
+  if (out.id != nullptr) *out.id = reply.id;
+  if (out.graph != nullptr) *out.graph = to_application<CUgraph>(reply.graph);
+  if (out.dependencies != nullptr) *out.dependencies = answer.dependencies.data();
+  if (out.edges != nullptr) *out.edges = answer.edges.empty() ? nullptr : answer.edges.data();
+  if (out.count != nullptr) *out.count = answer.dependencies.size();
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuStreamSynchronize(Client& client, CUstream hStream) {
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::StreamSynchronizeRequest request;
+  if (const CUresult result = find(client, hStream, &request.hStream); result != CUDA_SUCCESS) return result;
+  wire::StreamSynchronizeReply reply;
+  return client.call(request, reply);
+}
+
+CUresult cuStreamQuery(Client& client, CUstream hStream) {
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  wire::StreamQueryRequest request;
+  if (const CUresult result = find(client, hStream, &request.hStream); result != CUDA_SUCCESS) return result;
+  wire::StreamQueryReply reply;
+  const CUresult result = client.call(request, reply);
+  return result == CUDA_SUCCESS ? client.session().take_deferred() : result;
+}
+
+CUresult cuStreamGetCtx(Client& client, CUstream hStream, CUcontext* pctx) {
+  if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* info = nullptr;
+  if (const CUresult result = context_of(client, hStream, &info); result != CUDA_SUCCESS) return result;
+  *pctx = to_application<CUcontext>(info->handle);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuStreamGetCtx_v2(Client& client, CUstream hStream, CUcontext* pCtx, CUgreenCtx* pGreenCtx) {
+  // Streams of green contexts are not served yet, so that every stream belongs to a plain context.
+  if (pGreenCtx != nullptr) *pGreenCtx = nullptr;
+  return cuStreamGetCtx(client, hStream, pCtx);
+}
+
+CUresult cuStreamGetDevice(Client& client, CUstream hStream, CUdevice* device) {
+  if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* info = nullptr;
+  if (const CUresult result = context_of(client, hStream, &info); result != CUDA_SUCCESS) return result;
+  return client.application_device(static_cast<int32_t>(info->device), device);
+}
+
+CUresult cuLaunchHostFunc(Client& client, CUstream hStream, CUhostFn fn, void* userData) {
+  if (fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  return launch_host_function(client, hStream, [fn, userData] { fn(userData); });
+}
+
+CUresult cuStreamAddCallback(Client& client, CUstream hStream, CUstreamCallback callback, void* userData,
+                             unsigned int flags) {
+  if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  return launch_host_function(client, hStream, [&client, hStream, callback, userData] {
+    callback(hStream, client.session().broken(), userData);
+  });
+}
+
+CUresult cuStreamGetCaptureInfo(Client& client, CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                cuuint64_t* id_out) {
+  return capture_info(client, hStream, {captureStatus_out, id_out, nullptr, nullptr, nullptr, nullptr});
+}
+
+CUresult cuStreamGetCaptureInfo_v2(Client& client, CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                   cuuint64_t* id_out, CUgraph* graph_out, const CUgraphNode** dependencies_out,
+                                   size_t* numDependencies_out) {
+  return capture_info(client, hStream,
+                      {captureStatus_out, id_out, graph_out, dependencies_out, nullptr, numDependencies_out});
+}
+
+CUresult cuStreamGetCaptureInfo_v3(Client& client, CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
+                                   cuuint64_t* id_out, CUgraph* graph_out, const CUgraphNode** dependencies_out,
+                                   const CUgraphEdgeData** edgeData_out, size_t* numDependencies_out) {
+  return capture_info(client, hStream,
+                      {captureStatus_out, id_out, graph_out, dependencies_out, edgeData_out, numDependencies_out});
+}
+
+}  // namespace outboard::client::calls

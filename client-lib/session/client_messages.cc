@@ -1,0 +1,50 @@
+// The parts of Client that send messages of their own accord.
+#include "client-lib/session/client.h"
+#include "protocol/wire/messages_launch_gen.h"
+#include "protocol/wire/messages_stream_gen.h"
+
+namespace outboard::client {
+
+using wire::Handle;
+using wire::HandleKind;
+
+// CU_STREAM_PER_THREAD: an ordinary blocking stream for each thread and context, made when it is
+// first used.
+CUresult Client::per_thread_stream(Handle* handle) {
+  ThreadState& state = thread();
+  const Handle current = state.current();
+  if (current.is_null()) return CUDA_ERROR_INVALID_CONTEXT;
+  for (auto& [context, stream] : state.default_streams) {
+    if (context != current.index || !handles_.alive(HandleKind::kStream, stream)) continue;
+    *handle = stream;
+    return CUDA_SUCCESS;
+  }
+  wire::StreamCreateRequest request;
+  if (const CUresult result = create_handle(HandleKind::kStream, &request.phStream); result != CUDA_SUCCESS) {
+    return result;
+  }
+  if (const CUresult result = post(request); result != CUDA_SUCCESS) {
+    forget_handle(HandleKind::kStream, request.phStream);
+    return result;
+  }
+  // A stream that died with its context leaves its place to the new one.
+  std::erase_if(state.default_streams, [&](const auto& entry) { return entry.first == current.index; });
+  state.default_streams.emplace_back(current.index, request.phStream);
+  *handle = request.phStream;
+  return CUDA_SUCCESS;
+}
+
+// On the thread that ends; nobody waits for anything.
+void Client::thread_ends(ThreadState& state) {
+  if (!life_.ready() || session_->broken() != CUDA_SUCCESS) return;
+  for (const auto& [context, stream] : state.default_streams) {
+    if (!handles_.destroy(HandleKind::kStream, stream)) continue;
+    wire::StreamDestroyV2Request request;
+    request.hStream = stream;
+    (void)session_->post(CommandScope{state.current(), state.capture_mode}, request);
+  }
+}
+
+void Client::host_function_done(uint64_t number) { (void)post(wire::HostFunctionDoneRequest{number}); }
+
+}  // namespace outboard::client

@@ -1,0 +1,58 @@
+#include "client-lib/session/host_functions.h"
+
+#include <utility>
+
+#include "client-lib/session/signals.h"
+
+namespace outboard::client {
+
+HostFunctions::~HostFunctions() {
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+uint64_t HostFunctions::add(Function function) {
+  std::lock_guard lock(mutex_);
+  if (!thread_.joinable()) {
+    const AllSignalsBlocked blocked;
+    thread_ = std::thread([this] { run(); });
+  }
+  const uint64_t number = next_number_++;
+  waiting_.emplace(number, std::move(function));
+  return number;
+}
+
+void HostFunctions::remove(uint64_t number) {
+  std::lock_guard lock(mutex_);
+  waiting_.erase(number);
+}
+
+void HostFunctions::reached(uint64_t number) {
+  std::lock_guard lock(mutex_);
+  due_.push_back(number);
+  changed_.notify_one();
+}
+
+void HostFunctions::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return closing_ || !due_.empty(); });
+    if (closing_) return;
+    const uint64_t number = due_.front();
+    due_.pop_front();
+    const auto it = waiting_.find(number);
+    if (it == waiting_.end()) continue;
+    const Function function = std::move(it->second);
+    waiting_.erase(it);
+    lock.unlock();
+    function();
+    done_(number);
+    lock.lock();
+  }
+}
+
+}  // namespace outboard::client

@@ -1,0 +1,24 @@
+#include "client-lib/shim/entry.h"
+
+#include "client-lib/session/client.h"
+#include "client-lib/shim/process.h"
+#include "protocol/base/bytes.h"
+
+namespace outboard::client {
+
+Entry::Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
+  client_.count_call();
+  result_ = client_.gate();
+}
+
+Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) { client_.count_call(); }
+
+CUresult Entry::unsupported(const char* reason) {
+  if (!ok()) return result_;
+  client_.log_once(LogLevel::kWarn, symbol_,
+                   text("The program calls ", symbol_, ", which cannot be served remotely (", reason,
+                        "). It gets CUDA_ERROR_NOT_SUPPORTED."));
+  return CUDA_ERROR_NOT_SUPPORTED;
+}
+
+}  // namespace outboard::client
