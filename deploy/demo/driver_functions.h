@@ -25,8 +25,8 @@ struct DriverFunctions {
   int (*memory_free)(DevicePointer);
   int (*copy_to_device)(DevicePointer, const void*, size_t);
   int (*copy_to_host)(void*, DevicePointer, size_t);
-  int (*launch_kernel)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**,
-                       void**);
+  int (*launch_kernel)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*,
+                       void**, void**);
   int (*context_synchronize)();
   int (*module_unload)(void*);
   int (*primary_context_release)(int);

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "loaded_libcuda.h"
+#include "deploy/demo/loaded_libcuda.h"
 
 __global__ void vector_add(const float* a, const float* b, float* c, int count) {
   const int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -11,7 +11,8 @@
 
 // vector_add.ptx becomes part of this program, with the zero that ends PTX text.
 asm(".section .rodata\n"
-    "demo_ptx: .incbin \"" DEMO_PTX_PATH "\"\n"
+    "demo_ptx: .incbin \"" DEMO_PTX_PATH
+    "\"\n"
     ".byte 0\n"
     ".previous\n");
 extern "C" const char demo_ptx[];
@@ -52,7 +53,9 @@ void add_on_device(const DriverFunctions& driver, const std::vector<float>& a, c
   must(driver, driver.copy_to_device(device[1], b.data(), kBytes), "cuMemcpyHtoD");
   int count = kCount;
   void* parameters[] = {&device[0], &device[1], &device[2], &count};
-  must(driver, driver.launch_kernel(kernel, (kCount + kBlock - 1) / kBlock, 1, 1, kBlock, 1, 1, 0, nullptr, parameters, nullptr),
+  must(driver,
+       driver.launch_kernel(kernel, (kCount + kBlock - 1) / kBlock, 1, 1, kBlock, 1, 1, 0, nullptr,
+                            parameters, nullptr),
        "cuLaunchKernel");
   must(driver, driver.context_synchronize(), "cuCtxSynchronize");
   must(driver, driver.copy_to_host(c.data(), device[2], kBytes), "cuMemcpyDtoH");

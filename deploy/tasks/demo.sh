@@ -48,7 +48,7 @@ step_build release outboard outboard-server outboard-worker cuda_client cuda_sof
 nvcc=$(find_nvcc)
 if [ -n "$nvcc" ]; then
   step "Compiling deploy/demo/vector_add.cu with nvcc (static CUDA runtime)" demo-nvcc \
-    "$nvcc" -o "$work/vector_add" deploy/demo/vector_add.cu
+    "$nvcc" -I. -o "$work/vector_add" deploy/demo/vector_add.cu
   program=$work/vector_add
 else
   heading "There is no nvcc: taking the program that brings its kernel as PTX"

@@ -59,7 +59,8 @@ tl::unexpected<Error> cannot_execute(const std::string& program, int error) {
   if (error == ENOENT || error == ENOTDIR) {
     return fail(ErrorKind::kNotFound, "the program \"" + program + "\" was not found.");
   }
-  return fail(ErrorKind::kPermissionDenied, "\"" + program + "\" cannot be executed: " + std::strerror(error) + ".");
+  return fail(ErrorKind::kPermissionDenied,
+              "\"" + program + "\" cannot be executed: " + std::strerror(error) + ".");
 }
 
 }  // namespace

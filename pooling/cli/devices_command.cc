@@ -2,9 +2,11 @@
 #include <nlohmann/json.hpp>
 
 #include "pooling/cli/commands.h"
+#include "pooling/cli/configuration.h"
 #include "pooling/cli/server_query.h"
-#include "pooling/cli/summary.h"
 #include "protocol/abi/cuda_abi_gen.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/uuid.h"
 
 namespace outboard::cli {
 namespace {
@@ -21,32 +23,22 @@ std::string capability(const wire::DeviceSnapshot& device) {
          std::to_string(attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
 }
 
-std::string uuid_text(const std::array<uint8_t, 16>& uuid) {
-  std::string text = "GPU-";
-  for (size_t i = 0; i < uuid.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", uuid[i]);
-    text += digits;
-  }
-  return text;
-}
-
 std::string driver_version_text(int32_t version) {  // 13000 -> "13.0"
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
 void print_table(const ServerAnswer& answer) {
   const wire::WelcomeInfo& welcome = answer.welcome;
-  std::printf("server %s %s over %s, driver %s %s\n", welcome.server_name.c_str(), welcome.server_version.c_str(),
-              answer.transport.c_str(), welcome.driver_name.c_str(), driver_version_text(welcome.driver_version).c_str());
+  std::printf("server %s %s over %s, driver %s %s\n", welcome.server_name.c_str(),
+              welcome.server_version.c_str(), answer.transport.c_str(), welcome.driver_name.c_str(),
+              driver_version_text(welcome.driver_version).c_str());
   std::printf("%-3s %-34s %-6s %4s %11s %11s  %s\n", "ID", "NAME", "CC", "SMS", "MEMORY", "FREE", "UUID");
   for (size_t i = 0; i < welcome.devices.size(); ++i) {
     const wire::DeviceSnapshot& device = welcome.devices[i];
     std::printf("%-3zu %-34s %-6s %4lld %11s %11s  %s\n", i, device.name.c_str(), capability(device).c_str(),
                 static_cast<long long>(attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)),
-                readable_bytes(device.total_memory_bytes).c_str(), readable_bytes(device.free_memory_bytes).c_str(),
-                uuid_text(device.uuid).c_str());
+                human_bytes(device.total_memory_bytes).c_str(), human_bytes(device.free_memory_bytes).c_str(),
+                gpu_uuid_text(device.uuid).c_str());
   }
   if (welcome.devices.empty()) std::printf("(the server has no device)\n");
 }
@@ -56,7 +48,7 @@ void print_json(const ServerAnswer& answer) {
   nlohmann::ordered_json devices = nlohmann::ordered_json::array();
   for (const wire::DeviceSnapshot& device : welcome.devices) {
     devices.push_back({{"name", device.name},
-                       {"uuid", uuid_text(device.uuid)},
+                       {"uuid", gpu_uuid_text(device.uuid)},
                        {"compute_capability", capability(device)},
                        {"multiprocessors", attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)},
                        {"memory_total_bytes", device.total_memory_bytes},
@@ -81,13 +73,13 @@ int devices_command(const DevicesOptions& options) {
     say(error.message);
     return 1;
   };
-  const auto settings = load_settings(options.server);
-  if (!settings) return failed(settings.error());
+  const auto config = load_configuration(options.server);
+  if (!config) return failed(config.error());
   auto signals = SignalQueue::open();
   if (!signals) return failed(signals.error());
-  const auto server = named_or_private_server(*settings, options.driver, std::nullopt, *signals);
+  const auto server = named_or_private_server(*config, options.driver, std::nullopt, *signals);
   if (!server) return failed(server.error());
-  const auto answer = query_server(server->address, *settings);
+  const auto answer = query_server(server->address, *config);
   if (!answer) return failed(answer.error());
   options.format == OutputFormat::kJson ? print_json(*answer) : print_table(*answer);
   return 0;

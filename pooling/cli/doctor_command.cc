@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "pooling/cli/commands.h"
+#include "pooling/cli/configuration.h"
 #include "pooling/cli/doctor/check.h"
 #include "pooling/cli/doctor/check_server.h"
-#include "pooling/cli/settings.h"
 
 namespace outboard::cli {
 namespace {
@@ -29,9 +29,11 @@ bool colours_wanted() {
 void print_table(const std::vector<Check>& checks) {
   const bool colours = colours_wanted();
   for (const Check& check : checks) {
-    const char* colour = check.verdict == Verdict::kOk ? "\033[32m" : check.verdict == Verdict::kWarn ? "\033[33m" : "\033[31m";
-    std::printf("%s%-4s%s  %-14s  %s\n", colours ? colour : "", verdict_name(check.verdict), colours ? "\033[0m" : "",
-                check.topic.c_str(), check.found.c_str());
+    const char* colour = check.verdict == Verdict::kOk     ? "\033[32m"
+                         : check.verdict == Verdict::kWarn ? "\033[33m"
+                                                           : "\033[31m";
+    std::printf("%s%-4s%s  %-14s  %s\n", colours ? colour : "", verdict_name(check.verdict),
+                colours ? "\033[0m" : "", check.topic.c_str(), check.found.c_str());
     if (!check.advice.empty()) std::printf("      %-14s  -> %s\n", "", check.advice.c_str());
   }
 }
@@ -39,7 +41,10 @@ void print_table(const std::vector<Check>& checks) {
 void print_json(const std::vector<Check>& checks) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Check& check : checks) {
-    list.push_back({{"verdict", verdict_name(check.verdict)}, {"topic", check.topic}, {"found", check.found}, {"advice", check.advice}});
+    list.push_back({{"verdict", verdict_name(check.verdict)},
+                    {"topic", check.topic},
+                    {"found", check.found},
+                    {"advice", check.advice}});
   }
   std::printf("%s\n", list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
@@ -49,11 +54,11 @@ void append(std::vector<Check>& to, std::vector<Check> from) {
 }
 
 std::vector<Check> outboard_checks(const DoctorOptions& options) {
-  const auto settings = load_settings(options.server);
-  if (!settings) return {{Verdict::kFail, "configuration", "cannot be used", settings.error().message}};
+  const auto config = load_configuration(options.server);
+  if (!config) return {{Verdict::kFail, "configuration", "cannot be used", config.error().message}};
   auto signals = SignalQueue::open();
   if (!signals) return {{Verdict::kFail, "signals", "cannot be received", signals.error().message}};
-  return check_outboard(*settings, *signals);
+  return check_outboard(*config, *signals);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first of `folders` (below `base`) that holds `file`.
-std::optional<fs::path> find_in(const fs::path& base, std::initializer_list<const char*> folders, const char* file) {
+std::optional<fs::path> find_in(const fs::path& base, std::initializer_list<const char*> folders,
+                                const char* file) {
   std::error_code ignored;
   for (const char* folder : folders) {
     const fs::path candidate = (base / folder).lexically_normal();
@@ -30,8 +31,8 @@ Result<InstallPaths> find_install_paths(const std::string& program) {
   const auto library = find_in(folder, {"../lib/outboard", "../lib"}, "libcuda.so.1");
   if (!library) {
     return fail(ErrorKind::kNotFound, "our libcuda.so.1 is neither in " +
-                                          (folder / "../lib/outboard").lexically_normal().string() + " nor in " +
-                                          (folder / "../lib").lexically_normal().string() +
+                                          (folder / "../lib/outboard").lexically_normal().string() +
+                                          " nor in " + (folder / "../lib").lexically_normal().string() +
                                           "; build it with `make`, or install Outboard completely.");
   }
   const auto server = find_in(folder, {".", "../libexec/outboard"}, "outboard-server");
@@ -39,7 +40,8 @@ Result<InstallPaths> find_install_paths(const std::string& program) {
     return fail(ErrorKind::kNotFound, "outboard-server is not beside " + own.string() +
                                           "; build it with `make`, or install Outboard completely.");
   }
-  return InstallPaths{folder.string(), library->string(), (*server / "outboard-server").lexically_normal().string()};
+  return InstallPaths{folder.string(), library->string(),
+                      (*server / "outboard-server").lexically_normal().string()};
 }
 
 }  // namespace outboard::cli

@@ -15,8 +15,8 @@ void say(std::string_view message) {
 
 int version_command(const VersionOptions& options) {
   if (options.format == OutputFormat::kJson) {
-    std::printf("{\"version\": \"%s\", \"protocol_version\": %u, \"oldest_protocol_version\": %u}\n", kVersion,
-                wire::kProtocolVersion, wire::kOldestProtocolVersion);
+    std::printf("{\"version\": \"%s\", \"protocol_version\": %u, \"oldest_protocol_version\": %u}\n",
+                kVersion, wire::kProtocolVersion, wire::kOldestProtocolVersion);
   } else {
     std::printf("outboard %s, protocol version %u (oldest spoken: %u)\n", kVersion, wire::kProtocolVersion,
                 wire::kOldestProtocolVersion);

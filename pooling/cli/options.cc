@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/config.h"
+
 namespace outboard::cli {
 namespace {
 
@@ -45,7 +48,10 @@ void add_server_option(CLI::App& app, std::optional<std::string>& server, const 
 
 void add_output_option(CLI::App& app, OutputFormat& format) {
   app.add_option_function<std::string>(
-         "-o,--output", [&format](const std::string& name) { format = name == "json" ? OutputFormat::kJson : OutputFormat::kTable; },
+         "-o,--output",
+         [&format](const std::string& name) {
+           format = name == "json" ? OutputFormat::kJson : OutputFormat::kTable;
+         },
          "Output format: table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->option_text("FORMAT");
@@ -53,20 +59,27 @@ void add_output_option(CLI::App& app, OutputFormat& format) {
 
 CLI::App* add_run(CLI::App& app, Raw& raw) {
   CLI::App* run = app.add_subcommand("run", "Run a program with remote devices");
-  add_server_option(*run, raw.run.server, "default: OUTBOARD_SERVER, the configuration file, a private server");
-  run->add_option("--driver", raw.run.driver, "Driver of the private server: auto, softgpu or a path to a libcuda.so.1")
+  add_server_option(*run, raw.run.server,
+                    "default: OUTBOARD_SERVER, the configuration file, a private server");
+  run->add_option("--driver", raw.run.driver,
+                  "Driver of the private server: auto, softgpu or a path to a libcuda.so.1")
       ->type_name("DRIVER");
   run->add_option_function<std::string>(
          "--memory",
-         [&raw](const std::string& text) { raw.run.memory_bytes = value_or_throw("--memory", parse_memory_bytes(text)); },
+         [&raw](const std::string& text) {
+           raw.run.memory_bytes = value_or_throw("--memory", parse_bytes(text));
+         },
          "Device memory to ask for, for example 4GiB")
       ->type_name("SIZE");
   run->add_option_function<std::string>(
          "--compute",
-         [&raw](const std::string& text) { raw.run.compute_percent = value_or_throw("--compute", parse_percent(text)); },
+         [&raw](const std::string& text) {
+           raw.run.compute_percent = value_or_throw("--compute", parse_percent(text));
+         },
          "Share of the device's compute to ask for, for example 30%")
       ->type_name("PERCENT");
-  run->add_option("--log-level", raw.run.log_level, "error, warn, info or debug, for the program's libcuda and the server")
+  run->add_option("--log-level", raw.run.log_level,
+                  "error, warn, info or debug, for the program's libcuda and the server")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
       ->option_text("LEVEL");
   run->add_flag("--stats", raw.stats, "Also say what each process did");
@@ -102,11 +115,13 @@ int find_program(int argc, const char* const* argv) {
 }
 
 bool has_command(const CLI::App& app, const std::string& name) {
-  return !app.get_subcommands([&name](const CLI::App* command) { return command->get_name() == name; }).empty();
+  return !app.get_subcommands([&name](const CLI::App* command) { return command->get_name() == name; })
+              .empty();
 }
 
 PrintAndExit usage_error(const std::string& what, int exit_code = kUsageExitCode) {
-  return PrintAndExit{"outboard: " + what + "\nSee `outboard --help` and `outboard COMMAND --help`.\n", exit_code};
+  return PrintAndExit{"outboard: " + what + "\nSee `outboard --help` and `outboard COMMAND --help`.\n",
+                      exit_code};
 }
 
 }  // namespace
@@ -117,23 +132,26 @@ Command parse_command_line(int argc, const char* const* argv) {
   app.require_subcommand(1);
   CLI::App* run = add_run(app, raw);
   CLI::App* devices = app.add_subcommand("devices", "List the devices that a program would see");
-  add_server_option(*devices, raw.devices.server, "default: OUTBOARD_SERVER, the configuration file, this machine's own");
+  add_server_option(*devices, raw.devices.server,
+                    "default: OUTBOARD_SERVER, the configuration file, this machine's own");
   devices->add_option("--driver", raw.devices.driver, "Driver of the private server: auto, softgpu or a path")
       ->type_name("DRIVER");
   add_output_option(*devices, raw.devices.format);
-  CLI::App* doctor = app.add_subcommand("doctor", "Say what works on this machine, and what to do about what does not");
-  add_server_option(*doctor, raw.doctor.server, "default: OUTBOARD_SERVER, the configuration file, a private server");
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Say what works on this machine, and what to do about what does not");
+  add_server_option(*doctor, raw.doctor.server,
+                    "default: OUTBOARD_SERVER, the configuration file, a private server");
   doctor->add_option("PROGRAM", raw.doctor.programs, "Programs to look at: can their CUDA be remote?");
   add_output_option(*doctor, raw.doctor.format);
-  CLI::App* version =
-      app.add_subcommand("version", "Print the versions of this program and of its protocol");
+  CLI::App* version = app.add_subcommand("version", "Print the versions of this program and of its protocol");
   add_output_option(*version, raw.version.format);
 
   if (argc < 2) return PrintAndExit{app.help(), 2};
   const std::string first = argv[1];
   if (first == "--version") return raw.version;
   if (!first.starts_with("-") && !has_command(app, first)) {
-    return usage_error("there is no command \"" + first + "\"; the commands are run, devices, doctor and version.");
+    return usage_error("there is no command \"" + first +
+                       "\"; the commands are run, devices, doctor and version.");
   }
 
   const int program_at = std::min(find_program(argc, argv), argc);

@@ -4,11 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
-
-#include "protocol/base/result.h"
 
 namespace outboard::cli {
 
@@ -27,9 +24,9 @@ enum class Summary {
 };
 
 struct RunOptions {
-  std::optional<std::string> server;      // --server; else OUTBOARD_SERVER, the file, a private server
-  std::optional<std::string> driver;      // --driver of a private server: a path, "auto" or "softgpu"
-  std::optional<uint64_t> memory_bytes;   // --memory: lease terms asked for
+  std::optional<std::string> server;        // --server; else OUTBOARD_SERVER, the file, a private server
+  std::optional<std::string> driver;        // --driver of a private server: a path, "auto" or "softgpu"
+  std::optional<uint64_t> memory_bytes;     // --memory: lease terms asked for
   std::optional<uint32_t> compute_percent;  // --compute, 1 to 100
   std::optional<std::string> log_level;
   Summary summary = Summary::kLine;
@@ -64,12 +61,5 @@ using Command = std::variant<RunOptions, DevicesOptions, DoctorOptions, VersionO
 
 // Everything from PROGRAM on (or from "--" on) belongs to the program, options included.
 Command parse_command_line(int argc, const char* const* argv);
-
-// "512MiB", "4GiB", "4G", "1.5GiB", "4096" (bytes). Decimal and binary suffixes both mean powers of
-// 1024, as users of GPU tools expect. kInvalidArgument for anything else, for 0 and above 2^60.
-Result<uint64_t> parse_memory_bytes(std::string_view text);
-
-// "30%" or "30": 1 to 100.
-Result<uint32_t> parse_percent(std::string_view text);
 
 }  // namespace outboard::cli

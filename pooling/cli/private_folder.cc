@@ -31,7 +31,7 @@ std::vector<std::string> usual_parents() {
 
 // Ours, and nobody holds its lock: its process was killed.
 bool is_left_over(const fs::path& folder) {
-  struct stat info {};
+  struct stat info{};
   if (lstat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid()) return false;
   const int fd = open((folder / "lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return false;  // just being made, or not one of ours
@@ -62,7 +62,8 @@ Result<PrivateFolder> PrivateFolder::create(std::vector<std::string> parents) {
     // Locked under another name first: a lock file that exists is a lock that is held, at any time.
     const std::string early = path + "/lock.new";
     const int fd = open(early.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && rename(early.c_str(), (path + "/lock").c_str()) == 0) {
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+        rename(early.c_str(), (path + "/lock").c_str()) == 0) {
       return PrivateFolder(path, fd);
     }
     if (fd >= 0) close(fd);

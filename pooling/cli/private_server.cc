@@ -89,7 +89,8 @@ std::string log_tail(const std::string& path, size_t lines) {
 }
 
 Result<std::unique_ptr<PrivateServer>> PrivateServer::start(const PrivateServerOptions& options,
-                                                            const PrivateFolder& folder, SignalQueue& signals) {
+                                                            const PrivateFolder& folder,
+                                                            SignalQueue& signals) {
   int ready_pipe[2];
   if (pipe2(ready_pipe, O_CLOEXEC) != 0) {
     return fail(ErrorKind::kInternal, std::string("pipe failed: ") + std::strerror(errno) + ".");
@@ -101,20 +102,30 @@ Result<std::unique_ptr<PrivateServer>> PrivateServer::start(const PrivateServerO
   const std::string socket = "unix:" + folder.file("s");
 
   SpawnOptions spawning;
-  spawning.command = {options.server_program, "--listen",     socket, "--exit-with-parent", "--ready-fd",
-                      std::to_string(ready_writer.get()), "--driver",     options.driver, "--log-level", options.log_level};
+  spawning.command = {options.server_program,
+                      "--listen",
+                      socket,
+                      "--exit-with-parent",
+                      "--ready-fd",
+                      std::to_string(ready_writer.get()),
+                      "--driver",
+                      options.driver,
+                      "--log-level",
+                      options.log_level};
   spawning.own_process_group = true;
   spawning.output_fd = log.get();
   spawning.keep_fd = ready_writer.get();
   const Result<pid_t> process = spawn(spawning, signals);
-  if (!process) return fail(process.error().kind, "The private server cannot be started: " + process.error().message);
+  if (!process)
+    return fail(process.error().kind, "The private server cannot be started: " + process.error().message);
   ready_writer.reset();
   std::unique_ptr<PrivateServer> server(new PrivateServer(*process));
 
   const Result<std::string> line = read_ready_line(ready.get(), signals, options.ready_timeout);
   if (!line) return fail(line.error().kind, with_log(line.error().message, log_path));
   if (line->starts_with("error: ")) {
-    return fail(ErrorKind::kInternal, "The private server cannot serve: " + line->substr(std::strlen("error: ")));
+    return fail(ErrorKind::kInternal,
+                "The private server cannot serve: " + line->substr(std::strlen("error: ")));
   }
   if (line->empty()) {
     return fail(ErrorKind::kInternal, with_log("The private server ended before it was ready.", log_path));

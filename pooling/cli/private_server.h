@@ -26,8 +26,8 @@ class PrivateServer {
   // Blocks until the server says that it is ready. Every way in which it may not become so is an
   // error with the server's own words: kNotFound, kInternal (it ended, or said why it cannot
   // start), kOverloaded (the time is over), kDisconnected (the user interrupted us meanwhile).
-  static Result<std::unique_ptr<PrivateServer>> start(const PrivateServerOptions& options, const PrivateFolder& folder,
-                                                      SignalQueue& signals);
+  static Result<std::unique_ptr<PrivateServer>> start(const PrivateServerOptions& options,
+                                                      const PrivateFolder& folder, SignalQueue& signals);
   ~PrivateServer();  // ends it, and waits for that
 
   const std::string& address() const { return address_; }

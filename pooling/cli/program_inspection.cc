@@ -93,7 +93,9 @@ void read_dynamic(FileReader& file, const std::vector<Elf64_Phdr>& headers, cons
   const auto offset = offset_of(headers, strings_at);
   if (!offset) return;
   const std::string strings = file.text(*offset, strings_bytes);
-  const auto text = [&strings](uint64_t at) { return at < strings.size() ? std::string(strings.c_str() + at) : ""; };
+  const auto text = [&strings](uint64_t at) {
+    return at < strings.size() ? std::string(strings.c_str() + at) : "";
+  };
   for (const Elf64_Dyn& entry : entries) {
     if (entry.d_tag == DT_NEEDED) facts.needed.push_back(text(entry.d_un.d_val));
     if (entry.d_tag == DT_RPATH) facts.rpath = text(entry.d_un.d_val);
@@ -123,7 +125,7 @@ Result<ProgramFacts> inspect_program(const std::string& program) {
   if (!path) return fail(ErrorKind::kNotFound, "the program \"" + program + "\" was not found.");
   ProgramFacts facts;
   facts.path = *path;
-  struct stat info {};
+  struct stat info{};
   if (stat(path->c_str(), &info) == 0) facts.gains_privileges = (info.st_mode & (S_ISUID | S_ISGID)) != 0;
   FileReader file(*path);
   if (!file.open()) return fail(ErrorKind::kPermissionDenied, "\"" + *path + "\" cannot be read.");
@@ -141,20 +143,24 @@ Result<ProgramFacts> inspect_program(const std::string& program) {
 
 std::string remote_obstacle(const ProgramFacts& facts) {
   if (facts.gains_privileges) {
-    return facts.path + " is setuid or setgid, so the loader ignores LD_LIBRARY_PATH and it will not find our libcuda; "
-                        "run a copy without that bit.";
+    return facts.path +
+           " is setuid or setgid, so the loader ignores LD_LIBRARY_PATH and it will not find our libcuda; "
+           "run a copy without that bit.";
   }
   if (!facts.is_elf) return "";
-  if (!facts.is_x86_64) return facts.path + " is not an x86-64 program; our libcuda is built for x86-64 only.";
+  if (!facts.is_x86_64)
+    return facts.path + " is not an x86-64 program; our libcuda is built for x86-64 only.";
   if (!facts.has_loader) {
-    return facts.path + " is linked statically, so no libcuda can be put under it; link it against libcuda.so.1 or the "
-                        "CUDA runtime with a dynamic C library.";
+    return facts.path +
+           " is linked statically, so no libcuda can be put under it; link it against libcuda.so.1 or the "
+           "CUDA runtime with a dynamic C library.";
   }
   std::istringstream folders(facts.rpath);
   for (std::string folder; std::getline(folders, folder, ':');) {
     if (!folder.empty() && access((folder + "/libcuda.so.1").c_str(), F_OK) == 0) {
-      return facts.path + " has the DT_RPATH " + folder + ", which holds another libcuda.so.1 and is searched before "
-                          "LD_LIBRARY_PATH; relink it with --enable-new-dtags.";
+      return facts.path + " has the DT_RPATH " + folder +
+             ", which holds another libcuda.so.1 and is searched before "
+             "LD_LIBRARY_PATH; relink it with --enable-new-dtags.";
     }
   }
   return "";

@@ -14,13 +14,13 @@ struct ProgramFacts {
   bool is_elf = false;
   bool is_64_bit = false;
   bool is_x86_64 = false;
-  bool has_loader = false;  // PT_INTERP: the dynamic loader starts it, so LD_LIBRARY_PATH counts
+  bool has_loader = false;             // PT_INTERP: the dynamic loader starts it, so LD_LIBRARY_PATH counts
   bool is_shared_object_only = false;  // ET_DYN without PT_INTERP: a library or a static PIE
   bool gains_privileges = false;       // setuid or setgid: the loader ignores LD_LIBRARY_PATH
   std::string script_interpreter;      // "#!/usr/bin/env python3": what follows "#!"
   std::vector<std::string> needed;     // DT_NEEDED
-  std::string rpath;    // DT_RPATH without DT_RUNPATH: searched before LD_LIBRARY_PATH
-  std::string runpath;  // DT_RUNPATH: searched after it
+  std::string rpath;                   // DT_RPATH without DT_RUNPATH: searched before LD_LIBRARY_PATH
+  std::string runpath;                 // DT_RUNPATH: searched after it
 };
 
 // `program` as a shell would find it: a path, or a name in PATH.

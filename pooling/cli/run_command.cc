@@ -4,11 +4,12 @@
 
 #include "pooling/cli/child_process.h"
 #include "pooling/cli/commands.h"
+#include "pooling/cli/configuration.h"
 #include "pooling/cli/install_paths.h"
 #include "pooling/cli/program_inspection.h"
 #include "pooling/cli/server_query.h"
-#include "pooling/cli/settings.h"
 #include "pooling/cli/summary.h"
+#include "protocol/base/bytes.h"
 
 namespace outboard::cli {
 namespace {
@@ -28,8 +29,10 @@ Environment environment_for(const RunOptions& options, const InstallPaths& paths
       {"OUTBOARD_SERVER", address},
       {"OUTBOARD_STATS_FILE", stats_path},
   };
-  if (options.memory_bytes) environment.emplace_back("OUTBOARD_MEMORY", std::to_string(*options.memory_bytes));
-  if (options.compute_percent) environment.emplace_back("OUTBOARD_COMPUTE", std::to_string(*options.compute_percent));
+  if (options.memory_bytes)
+    environment.emplace_back("OUTBOARD_MEMORY", std::to_string(*options.memory_bytes));
+  if (options.compute_percent)
+    environment.emplace_back("OUTBOARD_COMPUTE", std::to_string(*options.compute_percent));
   if (options.log_level) environment.emplace_back("OUTBOARD_LOG", *options.log_level);
   return environment;
 }
@@ -44,16 +47,16 @@ void warn_about(const std::string& program) {
 
 void print_summary(Summary summary, const std::string& stats_path) {
   if (summary == Summary::kQuiet) return;
-  const auto processes = read_summaries(stats_path);
-  if (!processes) {
-    say(processes.error().kind == ErrorKind::kNotFound ? "the program did not load our libcuda"
-                                                       : processes.error().message);
+  const auto stats = read_session_stats(stats_path);
+  if (!stats) {
+    say(stats.error().kind == ErrorKind::kNotFound ? "the program did not load our libcuda"
+                                                   : stats.error().message);
     return;
   }
   if (summary == Summary::kFull) {
-    for (const ProcessSummary& process : *processes) say(process_line(process));
+    for (const SessionStatsSnapshot& process : stats->processes) say(process_line(process));
   }
-  say(summary_line(*processes));
+  say(summary_line(*stats));
 }
 
 int exit_code_for(ErrorKind kind) {
@@ -63,12 +66,11 @@ int exit_code_for(ErrorKind kind) {
 }
 
 // A named server must be there before the program starts: its own error would be a bare number.
-Status check_named_server(const ServerInUse& server, const Settings& settings) {
-  if (server.private_server) return {};
-  const auto answer = query_server(server.address, settings);
+Status check_named_server(const ClientConfig& config) {
+  const auto answer = query_server(config.server.value, config);
   if (answer) return {};
-  return fail(answer.error().kind, answer.error().message + " (The server " + server.address + " was named by " +
-                                       settings.server_source + ".)");
+  return fail(answer.error().kind, text(answer.error().message, " (The server ", config.server.value,
+                                        " was named by ", config.server.source, ".)"));
 }
 
 }  // namespace
@@ -78,25 +80,32 @@ int run_command(const RunOptions& options) {
     say(error.message);
     return kRunFailedExitCode;
   };
-  const auto settings = load_settings(options.server);
-  if (!settings) return failed(settings.error());
+  const auto config = load_configuration(options);
+  if (!config) return failed(config.error());
   const auto paths = find_install_paths();
   if (!paths) return failed(paths.error());
+  if (const Status possible = check_driver_choice(*config, options.driver); !possible)
+    return failed(possible.error());
+  warn_about(options.command.front());
+  // Before signals are queued: an interrupt ends a wait for a host that does not answer.
+  if (!config->server.value.empty()) {
+    if (const Status there = check_named_server(*config); !there) return failed(there.error());
+  }
   auto signals = SignalQueue::open();
   if (!signals) return failed(signals.error());
-  warn_about(options.command.front());
 
   // Before the server, so that it outlives it: the statistics lie in it.
   auto folder = PrivateFolder::create();
   if (!folder) return failed(folder.error());
-  const auto server = named_or_private_server(*settings, options.driver, options.log_level, *signals);
+  const auto server = named_or_private_server(*config, options.driver, options.log_level, *signals);
   if (!server) return failed(server.error());
-  if (const Status there = check_named_server(*server, *settings); !there) return failed(there.error());
+  if (options.summary == Summary::kFull && server->private_server) {
+    say(text("private server: pid ", server->private_server->process_id(), " on ", server->address));
+  }
 
   // A file that the user asked for is the user's to keep.
-  const char* wanted_stats = std::getenv("OUTBOARD_STATS_FILE");
-  const std::string stats_path =
-      wanted_stats != nullptr && *wanted_stats != '\0' ? std::string(wanted_stats) : folder->file("stats");
+  const std::string& wanted_stats = config->stats_file.value;
+  const std::string stats_path = wanted_stats.empty() ? folder->file("stats") : wanted_stats;
   SpawnOptions spawning;
   spawning.command = options.command;
   spawning.environment = environment_for(options, *paths, server->address, stats_path);

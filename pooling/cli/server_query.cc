@@ -5,14 +5,17 @@
 #include <array>
 
 #include "pooling/cli/version.h"
+#include "protocol/base/bytes.h"
 #include "protocol/transport/connect.h"
+#include "protocol/wire/opcodes_gen.h"
 
 namespace outboard::cli {
 namespace {
 
-wire::HelloInfo query_hello(const Settings& settings) {
+wire::HelloInfo query_hello(const ClientConfig& config) {
   wire::HelloInfo hello;
   hello.client_version = kVersion;
+  hello.registry_revision = wire::kRegistryRevision;
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
   hello.host_name = host.data();
@@ -20,34 +23,42 @@ wire::HelloInfo query_hello(const Settings& settings) {
   hello.process_name = "outboard";
   hello.user_id = getuid();
   hello.purpose = wire::SessionPurpose::kQuery;
-  hello.requested = settings.lease;
+  hello.requested.memory_bytes = config.memory_bytes.value;
+  hello.requested.compute_percent = config.compute_percent.value;
+  hello.requested.priority = config.priority.value;
   return hello;
 }
 
 }  // namespace
 
-Result<ServerAnswer> query_server(const std::string& address, const Settings& settings) {
+Result<ServerAnswer> query_server(const std::string& address, const ClientConfig& config) {
   const auto begun = std::chrono::steady_clock::now();
-  const auto connection = transport::connect(address, {.timeout = settings.timeout, .loopback = nullptr});
+  const auto connection = transport::connect(address, {.timeout = config.timeout.value, .loopback = nullptr});
   if (!connection) return fail(connection);
-  const auto welcome = wire::greet(**connection, query_hello(settings), begun + settings.timeout);
+  const auto welcome = wire::greet(**connection, query_hello(config), begun + config.timeout.value);
   if (!welcome) return fail(welcome);
   ServerAnswer answer{(*connection)->description(), *welcome, {}};
-  answer.took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
+  answer.took =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun);
   (*connection)->shutdown();
   return answer;
 }
 
-Result<ServerInUse> named_or_private_server(const Settings& settings, const std::optional<std::string>& driver,
-                                            const std::optional<std::string>& log_level, SignalQueue& signals) {
+Status check_driver_choice(const ClientConfig& config, const std::optional<std::string>& driver) {
+  if (!driver || config.server.value.empty()) return {};
+  return fail(ErrorKind::kInvalidArgument,
+              text("--driver chooses the driver of a private server, but ", config.server.source,
+                   " names the server ", config.server.value, "; start that one with --driver instead."));
+}
+
+Result<ServerInUse> named_or_private_server(const ClientConfig& config,
+                                            const std::optional<std::string>& driver,
+                                            const std::optional<std::string>& log_level,
+                                            SignalQueue& signals) {
+  if (const Status possible = check_driver_choice(config, driver); !possible) return fail(possible);
   ServerInUse use;
-  if (!settings.server.empty()) {
-    if (driver) {
-      return fail(ErrorKind::kInvalidArgument, "--driver chooses the driver of a private server, but " +
-                                                   settings.server_source + " names the server " + settings.server +
-                                                   "; start that one with --driver instead.");
-    }
-    use.address = settings.server;
+  if (!config.server.value.empty()) {
+    use.address = config.server.value;
     return use;
   }
   const auto paths = find_install_paths();

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "pooling/cli/private_server.h"
-#include "pooling/cli/settings.h"
+#include "protocol/base/config.h"
 #include "protocol/base/result.h"
 #include "protocol/wire/handshake.h"
 
@@ -19,7 +19,10 @@ struct ServerAnswer {
   std::chrono::microseconds took{};  // connecting, greeting and the server's own start of a worker
 };
 
-Result<ServerAnswer> query_server(const std::string& address, const Settings& settings);
+Result<ServerAnswer> query_server(const std::string& address, const ClientConfig& config);
+
+// --driver is for private servers only: kInvalidArgument when another one was named.
+Status check_driver_choice(const ClientConfig& config, const std::optional<std::string>& driver);
 
 // The server that a command talks to: the one that was named, or a private one that ends with
 // this object. Member order matters: the server ends before its folder is removed.
@@ -28,7 +31,9 @@ struct ServerInUse {
   std::optional<PrivateFolder> folder;
   std::unique_ptr<PrivateServer> private_server;  // null: a named server
 };
-Result<ServerInUse> named_or_private_server(const Settings& settings, const std::optional<std::string>& driver,
-                                            const std::optional<std::string>& log_level, SignalQueue& signals);
+Result<ServerInUse> named_or_private_server(const ClientConfig& config,
+                                            const std::optional<std::string>& driver,
+                                            const std::optional<std::string>& log_level,
+                                            SignalQueue& signals);
 
 }  // namespace outboard::cli

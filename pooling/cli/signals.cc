@@ -22,12 +22,14 @@ Result<SignalQueue> SignalQueue::open() {
   for (int number : kQueued) sigaddset(&set, number);
   SignalQueue queue;
   queue.fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (queue.fd_ < 0) return fail(ErrorKind::kInternal, std::string("signalfd failed: ") + std::strerror(errno) + ".");
+  if (queue.fd_ < 0)
+    return fail(ErrorKind::kInternal, std::string("signalfd failed: ") + std::strerror(errno) + ".");
   pthread_sigmask(SIG_BLOCK, &set, &queue.before_);
   return queue;
 }
 
-SignalQueue::SignalQueue(SignalQueue&& other) noexcept : fd_(std::exchange(other.fd_, -1)), before_(other.before_) {}
+SignalQueue::SignalQueue(SignalQueue&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), before_(other.before_) {}
 
 SignalQueue::~SignalQueue() {
   if (fd_ < 0) return;

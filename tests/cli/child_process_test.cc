@@ -16,7 +16,8 @@ using testing::TemporaryFolder;
 
 class ChildProcess : public ::testing::Test {
  protected:
-  int run_shell(const std::string& script, std::vector<std::pair<std::string, std::string>> environment = {}) {
+  int run_shell(const std::string& script,
+                std::vector<std::pair<std::string, std::string>> environment = {}) {
     SpawnOptions options;
     options.command = {"/bin/sh", "-c", script};
     options.environment = std::move(environment);
@@ -42,7 +43,8 @@ TEST_F(ChildProcess, SaysWhichSignalEndedIt) {
 TEST_F(ChildProcess, AddsToAndReplacesTheEnvironment) {
   setenv("OUTBOARD_TEST_KEPT", "kept", 1);
   setenv("OUTBOARD_TEST_REPLACED", "old", 1);
-  EXPECT_EQ(run_shell("[ $OUTBOARD_TEST_KEPT = kept ] && [ $OUTBOARD_TEST_REPLACED = new ] && [ $OUTBOARD_TEST_ADDED = a=b ]",
+  EXPECT_EQ(run_shell("[ $OUTBOARD_TEST_KEPT = kept ] && [ $OUTBOARD_TEST_REPLACED = new ] && [ "
+                      "$OUTBOARD_TEST_ADDED = a=b ]",
                       {{"OUTBOARD_TEST_REPLACED", "new"}, {"OUTBOARD_TEST_ADDED", "a=b"}}),
             0);
 }
@@ -55,7 +57,8 @@ TEST_F(ChildProcess, GivesTheChildTheMaskThatWasThereBefore) {
 TEST_F(ChildProcess, ForwardsSignalsThatWereSentToUs) {
   SpawnOptions options;
   const std::string ready = folder_.file("ready");
-  options.command = {"/bin/sh", "-c", "trap 'exit 42' USR1; touch " + ready + "; while :; do sleep 0.02; done"};
+  options.command = {"/bin/sh", "-c",
+                     "trap 'exit 42' USR1; touch " + ready + "; while :; do sleep 0.02; done"};
   const auto child = spawn(options, signals_);
   ASSERT_TRUE(child) << child.error().message;
   std::thread sender([&ready] {

@@ -33,7 +33,8 @@ class Doctor : public ::testing::Test {
 };
 
 TEST_F(Doctor, RecognisesTheProcessor) {
-  write_file(root_.path() / "proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu sse2 avx2\nprocessor\t: 1\nflags\t\t: fpu sse2 avx2\n");
+  write_file(root_.path() / "proc/cpuinfo",
+             "processor\t: 0\nflags\t\t: fpu sse2 avx2\nprocessor\t: 1\nflags\t\t: fpu sse2 avx2\n");
   Check cpu = topic(check_system(machine()), "CPU");
   EXPECT_EQ(cpu.verdict, Verdict::kOk);
   EXPECT_EQ(cpu.found, "2 processors, AVX2");
@@ -64,7 +65,8 @@ TEST_F(Doctor, TellsTheStatesOfTheNvidiaDriverApart) {
 TEST_F(Doctor, FindsTheToolkit) {
   EXPECT_NE(topic(check_software(machine()), "CUDA toolkit").found.find("none"), std::string::npos);
   testing::write_script(root_.path() / "usr/local/cuda/bin/nvcc", "exit 0");
-  EXPECT_NE(topic(check_software(machine()), "CUDA toolkit").found.find("/usr/local/cuda/bin/nvcc"), std::string::npos);
+  EXPECT_NE(topic(check_software(machine()), "CUDA toolkit").found.find("/usr/local/cuda/bin/nvcc"),
+            std::string::npos);
 }
 
 TEST_F(Doctor, WarnsOfOtherLibcudas) {
@@ -91,7 +93,8 @@ TEST_F(Doctor, SeesListenersAndRdmaDevices) {
   const std::string heading = "  sl  local_address rem_address   st\n";
   write_file(root_.path() / "proc/net/tcp", heading + "   0: 0100007F:9C40 0100007F:1B9E 01\n");
   EXPECT_NE(topic(check_network(machine()), "port 7070").found.find("free"), std::string::npos);
-  write_file(root_.path() / "proc/net/tcp6", heading + "   0: 00000000000000000000000001000000:1B9E 00000000:0000 0A\n");
+  write_file(root_.path() / "proc/net/tcp6",
+             heading + "   0: 00000000000000000000000001000000:1B9E 00000000:0000 0A\n");
   EXPECT_NE(topic(check_network(machine()), "port 7070").found.find("listens"), std::string::npos);
   std::filesystem::create_directories(root_.path() / "sys/class/infiniband/mlx5_0");
   EXPECT_NE(topic(check_network(machine()), "RDMA").found.find("mlx5_0"), std::string::npos);

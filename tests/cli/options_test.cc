@@ -48,7 +48,8 @@ TEST(Options, TwoDashesEndTheOptions) {
 }
 
 TEST(Options, RunTakesLeaseTermsInBothSpellings) {
-  const RunOptions run = parse_run({"--memory=4GiB", "--compute", "30%", "--stats", "--log-level=debug", "--driver", "softgpu", "p"});
+  const RunOptions run = parse_run(
+      {"--memory=4GiB", "--compute", "30%", "--stats", "--log-level=debug", "--driver", "softgpu", "p"});
   EXPECT_EQ(run.memory_bytes, 4ull << 30);
   EXPECT_EQ(run.compute_percent, 30u);
   EXPECT_EQ(run.summary, Summary::kFull);
@@ -85,24 +86,6 @@ TEST(Options, OtherCommands) {
   EXPECT_EQ(std::get<DoctorOptions>(doctor).programs, (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(std::holds_alternative<VersionOptions>(parse({"version"})));
   EXPECT_TRUE(std::holds_alternative<VersionOptions>(parse({"--version"})));
-}
-
-TEST(Quantities, MemoryInAllSpellings) {
-  EXPECT_EQ(*parse_memory_bytes("4096"), 4096u);
-  EXPECT_EQ(*parse_memory_bytes("1k"), 1024u);
-  EXPECT_EQ(*parse_memory_bytes("512MiB"), 512ull << 20);
-  EXPECT_EQ(*parse_memory_bytes("1.5GiB"), 3ull << 29);
-  EXPECT_EQ(*parse_memory_bytes("2G"), 2ull << 30);
-  EXPECT_EQ(*parse_memory_bytes("1TB"), 1ull << 40);
-}
-
-TEST(Quantities, RefusesWhatIsNoAmount) {
-  for (const char* text : {"", "0", "-1", "GiB", "4 GiB", "4XB", "4GiBs", "nan", "1e3", "99999999T", "0x10"}) {
-    EXPECT_FALSE(parse_memory_bytes(text)) << text;
-  }
-  for (const char* text : {"", "%", "0", "0%", "101", "-5", "30%%", "3.5", "a"}) EXPECT_FALSE(parse_percent(text)) << text;
-  EXPECT_EQ(*parse_percent("100"), 100u);
-  EXPECT_EQ(*parse_percent("1%"), 1u);
 }
 
 }  // namespace

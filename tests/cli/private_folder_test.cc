@@ -19,7 +19,7 @@ TEST(PrivateFolder, IsForItsOwnerOnlyAndGoesAway) {
     auto folder = PrivateFolder::create({parent.path().string()});
     ASSERT_TRUE(folder) << folder.error().message;
     path = folder->path();
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(stat(path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0700u);
     testing::write_file(folder->file("sub/file"), "x");

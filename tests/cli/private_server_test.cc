@@ -14,7 +14,8 @@ using testing::TemporaryFolder;
 
 class PrivateServerTest : public ::testing::Test {
  protected:
-  Result<std::unique_ptr<PrivateServer>> start(const std::string& body, std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+  Result<std::unique_ptr<PrivateServer>> start(const std::string& body,
+                                               std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
     testing::write_script(folder_.path() / "server", fake_server_preamble() + body);
     PrivateServerOptions options;
     options.server_program = folder_.file("server");
@@ -46,8 +47,9 @@ TEST_F(PrivateServerTest, KnowsTheAddressAndEndsTheServer) {
 }
 
 TEST_F(PrivateServerTest, PassesTheDriverOn) {
-  const auto server = start("[ \"$driver\" = softgpu ] || { echo error: driver $driver >&$ready; exit 1; }\n" +
-                            std::string(kSayReady) + "exec sleep 60");
+  const auto server =
+      start("[ \"$driver\" = softgpu ] || { echo error: driver $driver >&$ready; exit 1; }\n" +
+            std::string(kSayReady) + "exec sleep 60");
   EXPECT_TRUE(server) << server.error().message;
 }
 

@@ -38,9 +38,11 @@ class Run : public ::testing::Test {
   }
   // Nothing of this machine's own configuration gets in.
   std::string command_line(const std::string& arguments, const std::string& variables) {
-    return "env -u OUTBOARD_SERVER -u OUTBOARD_STATS_FILE -u XDG_RUNTIME_DIR LD_LIBRARY_PATH=/inherited OUTBOARD_CONFIG= HOME=" +
-           folder_.file("home") + " TMPDIR=" + folder_.file("tmp") + " " + variables + " " + folder_.file("bin/outboard") +
-           " " + arguments + " >" + folder_.file("out") + " 2>" + folder_.file("err") + " </dev/null";
+    return "env -u OUTBOARD_SERVER -u OUTBOARD_STATS_FILE -u XDG_RUNTIME_DIR LD_LIBRARY_PATH=/inherited "
+           "OUTBOARD_CONFIG= HOME=" +
+           folder_.file("home") + " TMPDIR=" + folder_.file("tmp") + " " + variables + " " +
+           folder_.file("bin/outboard") + " " + arguments + " >" + folder_.file("out") + " 2>" +
+           folder_.file("err") + " </dev/null";
   }
   Outcome run(const std::string& arguments, const std::string& variables = "") {
     const int status = std::system(command_line(arguments, variables).c_str());
@@ -56,10 +58,13 @@ class Run : public ::testing::Test {
 };
 
 TEST_F(Run, GivesTheProgramWhatItNeeds) {
-  const Outcome outcome = run("run -- sh -c 'echo $LD_LIBRARY_PATH; echo $OUTBOARD_SERVER; echo $OUTBOARD_STATS_FILE'");
+  const Outcome outcome =
+      run("run -- sh -c 'echo $LD_LIBRARY_PATH; echo $OUTBOARD_SERVER; echo $OUTBOARD_STATS_FILE'");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_NE(outcome.out.find(folder_.file("lib/outboard") + ":/inherited\n"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("\nunix:" + folder_.file("tmp") + "/outboard-run."), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find(folder_.file("lib/outboard") + ":/inherited\n"), std::string::npos)
+      << outcome.out;
+  EXPECT_NE(outcome.out.find("\nunix:" + folder_.file("tmp") + "/outboard-run."), std::string::npos)
+      << outcome.out;
   EXPECT_TRUE(server_is_gone());
   EXPECT_TRUE(nothing_is_left());
 }
@@ -75,7 +80,8 @@ TEST_F(Run, PassesExitCodesAndSignalsThrough) {
 
 TEST_F(Run, ForwardsASignalToTheProgram) {
   const std::string ready = folder_.file("program-ready");
-  write_script(folder_.path() / "patient", "trap 'exit 42' TERM; touch " + ready + "; while :; do sleep 0.02; done\n");
+  write_script(folder_.path() / "patient",
+               "trap 'exit 42' TERM; touch " + ready + "; while :; do sleep 0.02; done\n");
   const pid_t shell = fork();
   ASSERT_GE(shell, 0);
   if (shell == 0) {
@@ -83,7 +89,8 @@ TEST_F(Run, ForwardsASignalToTheProgram) {
     execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     _exit(99);
   }
-  for (int i = 0; i < 5000 && !fs::exists(ready); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  for (int i = 0; i < 5000 && !fs::exists(ready); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   kill(shell, SIGTERM);  // by now it is outboard: sh and env have replaced themselves
   int status = 0;
   ASSERT_EQ(waitpid(shell, &status, 0), shell);
@@ -98,7 +105,9 @@ TEST_F(Run, SaysThatAProgramDidNotUseCuda) {
 }
 
 TEST_F(Run, LeaseTermsReachTheProgramsLibrary) {
-  const Outcome outcome = run("run --memory 1GiB --compute 30% --log-level debug -- sh -c 'echo $OUTBOARD_MEMORY $OUTBOARD_COMPUTE $OUTBOARD_LOG'");
+  const Outcome outcome =
+      run("run --memory 1GiB --compute 30% --log-level debug -- sh -c 'echo $OUTBOARD_MEMORY "
+          "$OUTBOARD_COMPUTE $OUTBOARD_LOG'");
   EXPECT_EQ(outcome.out, "1073741824 30 debug\n") << outcome.err;
 }
 
@@ -125,9 +134,11 @@ TEST_F(Run, FlagsOverrideVariablesAndVariablesTheFile) {
   const std::string file = folder_.file("config.toml");
   testing::write_file(file, "server = \"unix:" + folder_.file("from-file") + "\"\n");
   const std::string config = "OUTBOARD_CONFIG=" + file;
-  EXPECT_NE(run("run true", config).err.find("from-file"), std::string::npos) << read_file(folder_.file("err"));
+  EXPECT_NE(run("run true", config).err.find("from-file"), std::string::npos)
+      << read_file(folder_.file("err"));
   const std::string both = config + " OUTBOARD_SERVER=unix:" + folder_.file("from-variable");
-  EXPECT_NE(run("run true", both).err.find("from-variable"), std::string::npos) << read_file(folder_.file("err"));
+  EXPECT_NE(run("run true", both).err.find("from-variable"), std::string::npos)
+      << read_file(folder_.file("err"));
   const Outcome flag = run("run --server unix:" + folder_.file("from-flag") + " true", both);
   EXPECT_NE(flag.err.find("from-flag"), std::string::npos) << flag.err;
   EXPECT_EQ(flag.err.find("from-variable"), std::string::npos) << flag.err;

@@ -28,8 +28,8 @@ std::vector<std::string> folders_of(const std::string& list) {
 
 // Ours says so in a file beside it or by where it lies; NVIDIA's lies in the system's folders.
 std::string nvidia_library(const Surroundings& machine) {
-  for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu/nvidia/current", "/usr/lib64",
-                             "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64"}) {
+  for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu/nvidia/current",
+                             "/usr/lib64", "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64"}) {
     const std::string path = machine.path(std::string(folder) + "/libcuda.so.1");
     if (exists(path)) return path;
   }
@@ -46,7 +46,8 @@ Check check_nvidia_driver(const Surroundings& machine) {
   }
   if (!version.empty()) {
     return {Verdict::kWarn, "NVIDIA driver", version + ", but there is no libcuda.so.1",
-            "Install the driver's user-space libraries to serve this machine's GPU (containers: run with the NVIDIA runtime)."};
+            "Install the driver's user-space libraries to serve this machine's GPU (containers: run with the "
+            "NVIDIA runtime)."};
   }
   if (!library.empty()) {
     return {Verdict::kWarn, "NVIDIA driver", library + ", but the kernel module is not loaded",
@@ -62,7 +63,8 @@ Check check_toolkit(const Surroundings& machine) {
     const std::string compiler = machine.path(folder) + "/nvcc";
     if (access(compiler.c_str(), X_OK) == 0) return {Verdict::kOk, "CUDA toolkit", compiler, ""};
   }
-  return {Verdict::kOk, "CUDA toolkit", "none: not needed to run programs, only to compile them with nvcc", ""};
+  return {Verdict::kOk, "CUDA toolkit", "none: not needed to run programs, only to compile them with nvcc",
+          ""};
 }
 
 // Folders that an inherited LD_LIBRARY_PATH names before or instead of ours do no harm under
@@ -70,7 +72,9 @@ Check check_toolkit(const Surroundings& machine) {
 Check check_library_path(const Surroundings& machine) {
   for (const std::string& folder : folders_of(machine.value("LD_LIBRARY_PATH"))) {
     const bool stub = folder.find("/stubs") != std::string::npos;
-    if (!exists(machine.path(folder) + "/libcuda.so.1") && !(stub && exists(machine.path(folder) + "/libcuda.so"))) continue;
+    if (!exists(machine.path(folder) + "/libcuda.so.1") &&
+        !(stub && exists(machine.path(folder) + "/libcuda.so")))
+      continue;
     if (stub) {
       return {Verdict::kWarn, "library path", "LD_LIBRARY_PATH holds the toolkit's link stubs: " + folder,
               "Remove that folder from LD_LIBRARY_PATH; the stub libcuda cannot run anything."};
@@ -89,13 +93,15 @@ Check check_preload(const Surroundings& machine) {
     return {Verdict::kOk, "preloading", "nothing is preloaded that replaces CUDA", ""};
   }
   return {Verdict::kFail, "preloading", "preloaded: " + preloaded,
-          "A preloaded libcuda or GPU limiter answers before ours; unset LD_PRELOAD, or clear /etc/ld.so.preload."};
+          "A preloaded libcuda or GPU limiter answers before ours; unset LD_PRELOAD, or clear "
+          "/etc/ld.so.preload."};
 }
 
 }  // namespace
 
 std::vector<Check> check_software(const Surroundings& machine) {
-  return {check_nvidia_driver(machine), check_toolkit(machine), check_library_path(machine), check_preload(machine)};
+  return {check_nvidia_driver(machine), check_toolkit(machine), check_library_path(machine),
+          check_preload(machine)};
 }
 
 std::vector<Check> check_programs(const std::vector<std::string>& programs) {
@@ -110,7 +116,8 @@ std::vector<Check> check_programs(const std::vector<std::string>& programs) {
     if (!obstacle.empty()) {
       checks.push_back({Verdict::kFail, "program", program + " cannot use our libcuda", obstacle});
     } else if (!facts->script_interpreter.empty()) {
-      checks.push_back({Verdict::kOk, "program", facts->path + " is a script for " + facts->script_interpreter, ""});
+      checks.push_back(
+          {Verdict::kOk, "program", facts->path + " is a script for " + facts->script_interpreter, ""});
     } else {
       checks.push_back({Verdict::kOk, "program", facts->path + " will find our libcuda", ""});
     }

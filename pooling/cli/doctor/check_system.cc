@@ -31,7 +31,8 @@ Check check_kernel() {
   int major = 0;
   int minor = 0;
   std::sscanf(names.release, "%d.%d", &major, &minor);
-  Check check{Verdict::kOk, "kernel", std::string(names.sysname) + " " + names.release + " " + names.machine, ""};
+  Check check{Verdict::kOk, "kernel", std::string(names.sysname) + " " + names.release + " " + names.machine,
+              ""};
   if (std::string_view(names.machine) != "x86_64") {
     check.verdict = Verdict::kFail;
     check.advice = "Outboard's libraries are built for x86_64 only.";
@@ -55,7 +56,8 @@ Check check_c_library() {
   }
   return check;
 #else
-  return {Verdict::kFail, "C library", "not glibc", "Outboard's libcuda needs glibc; use a glibc based system or container."};
+  return {Verdict::kFail, "C library", "not glibc",
+          "Outboard's libcuda needs glibc; use a glibc based system or container."};
 #endif
 }
 
@@ -71,19 +73,26 @@ Check check_cpu(const Surroundings& machine) {
   }
   const bool avx2 = flags.contains("avx2");
   const bool avx512 = flags.contains("avx512f") && flags.contains("avx512bw") && flags.contains("avx512vl");
-  Check check{Verdict::kOk, "CPU", std::to_string(processors) + " processors, " +
-                                       (avx512 ? "AVX-512 and AVX2" : avx2 ? "AVX2" : "neither AVX2 nor AVX-512"), ""};
+  Check check{Verdict::kOk, "CPU",
+              std::to_string(processors) + " processors, " +
+                  (avx512 ? "AVX-512 and AVX2"
+                   : avx2 ? "AVX2"
+                          : "neither AVX2 nor AVX-512"),
+              ""};
   if (!avx2) {
     check.verdict = Verdict::kWarn;
-    check.advice = "The software device runs, but slowly; a CPU with AVX2 is several times faster. Remote GPUs do not mind.";
+    check.advice =
+        "The software device runs, but slowly; a CPU with AVX2 is several times faster. Remote GPUs do not "
+        "mind.";
   }
   return check;
 }
 
 Check check_shared_memory(const Surroundings& machine) {
-  struct statvfs info {};
+  struct statvfs info{};
   if (statvfs(machine.path("/dev/shm").c_str(), &info) != 0) {
-    return {Verdict::kWarn, "shared memory", "there is no /dev/shm", "Mount a tmpfs there (containers: --shm-size)."};
+    return {Verdict::kWarn, "shared memory", "there is no /dev/shm",
+            "Mount a tmpfs there (containers: --shm-size)."};
   }
   const uint64_t free_bytes = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   Check check{Verdict::kOk, "shared memory", std::to_string(free_bytes / kMiB) + " MiB free in /dev/shm", ""};
@@ -102,7 +111,8 @@ Check check_limits() {
   const std::string lockable =
       locked.rlim_cur == RLIM_INFINITY ? "unlimited" : std::to_string(locked.rlim_cur / 1024) + " KiB";
   Check check{Verdict::kOk, "limits",
-              std::to_string(descriptors.rlim_cur) + " descriptors, " + lockable + " of memory may be locked", ""};
+              std::to_string(descriptors.rlim_cur) + " descriptors, " + lockable + " of memory may be locked",
+              ""};
   if (descriptors.rlim_cur < kFewDescriptors) {
     check.verdict = Verdict::kWarn;
     check.advice = "Raise the number of descriptors: ulimit -n 4096.";
@@ -113,7 +123,8 @@ Check check_limits() {
 }  // namespace
 
 std::vector<Check> check_system(const Surroundings& machine) {
-  return {check_kernel(), check_c_library(), check_cpu(machine), check_shared_memory(machine), check_limits()};
+  return {check_kernel(), check_c_library(), check_cpu(machine), check_shared_memory(machine),
+          check_limits()};
 }
 
 }  // namespace outboard::cli
