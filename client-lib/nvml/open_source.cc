@@ -12,10 +12,7 @@ namespace outboard::nvml {
 Result<std::unique_ptr<Source>> open_source() {
   static const SystemClock clock;
   auto config = load_client_config([](const char* name) -> const char* { return std::getenv(name); });
-  if (!config) {
-    log_error(config.error().message);
-    return fail(config);
-  }
+  if (!config) return fail(config);
   if (config->server.value.empty())
     return fail(ErrorKind::kNotFound, "No GPU server is named; set OUTBOARD_SERVER or use `outboard run`.");
   client::ConnectSettings settings;
@@ -23,10 +20,15 @@ Result<std::unique_ptr<Source>> open_source() {
   settings.address_source = config->server.source;
   settings.timeout = config->timeout.value;
   settings.purpose = wire::SessionPurpose::kQuery;
+  // NVML has no way to hand a sentence over, so it goes to the log.
+  auto logger = Logger::open({.level = config->log.value, .file_path = config->log_file.value, .name = "libnvidia-ml"});
   return RemoteSource::open(
-      [settings]() -> Result<wire::WelcomeInfo> {
+      [settings, log = logger ? *logger : Logger()]() -> Result<wire::WelcomeInfo> {
         auto connection = client::connect_to_server(settings);
-        if (!connection) return fail(connection);
+        if (!connection) {
+          log.error(connection.error().message);
+          return fail(connection);
+        }
         connection->transport->shutdown();
         return std::move(connection->welcome);
       },
@@ -34,3 +36,5 @@ Result<std::unique_ptr<Source>> open_source() {
 }
 
 }  // namespace outboard::nvml
+
+extern "C" __attribute__((visibility("default"))) const char* outboard_client_version() { return OUTBOARD_VERSION; }
