@@ -26,6 +26,7 @@ void check_histogram() {
   const std::vector<unsigned> zeros(kBins);
   DeviceArray<unsigned> device_values(values), bins(zeros);
   histogram<<<8, 192>>>(device_values.data(), static_cast<int>(values.size()), bins.data());
+  MUST(cudaGetLastError());
   EXPECT(bins.get() == expected);
   std::printf("histogram done\n");
 }

@@ -13,18 +13,24 @@ extern char** environ;
 __global__ void nothing() {}
 __global__ void write_to(int* address) { *address = 1; }
 __global__ void stop() { asm volatile("trap;"); }
-__global__ void many_threads(int* data) { data[threadIdx.x] = static_cast<int>(threadIdx.x); }
+
+// CUDA 13.0's runtime passes on what the driver says; older ones name the configuration.
+void expect_refused_launch(const char* what) {
+  const cudaError_t error = cudaGetLastError();
+  std::printf("%s: %s\n", what, cudaGetErrorName(error));
+  EXPECT(error == cudaErrorInvalidConfiguration || error == cudaErrorInvalidValue);
+}
 
 // Checked at once, and leaving no trace in the context.
 void check_recoverable() {
   nothing<<<1, 1025>>>();
-  EXPECT_ERROR(cudaErrorInvalidConfiguration, cudaGetLastError());
+  expect_refused_launch("1025 threads");
   nothing<<<0, 32>>>();
-  EXPECT_ERROR(cudaErrorInvalidConfiguration, cudaGetLastError());
+  expect_refused_launch("no blocks");
   nothing<<<dim3(1, 70000), 32>>>();
-  EXPECT_ERROR(cudaErrorInvalidConfiguration, cudaGetLastError());
+  expect_refused_launch("70000 blocks in y");
   nothing<<<1, dim3(1, 1, 65)>>>();
-  EXPECT_ERROR(cudaErrorInvalidConfiguration, cudaGetLastError());
+  expect_refused_launch("65 threads in z");
   nothing<<<1, 32, 100000>>>();
   EXPECT_ERROR(cudaErrorInvalidValue, cudaGetLastError());
 

@@ -53,6 +53,7 @@ int main() {
   MUST(cudaMallocHost(&host, device.bytes()));
   Step step{host, kCount, 12};
   add<<<4, 128, 0, stream>>>(device.data(), kCount, 7);
+  MUST(cudaGetLastError());
   MUST(cudaMemcpyAsync(host, device.data(), device.bytes(), cudaMemcpyDeviceToHost, stream));
   MUST(cudaLaunchHostFunc(stream, check_and_change, &step));
   MUST(cudaMemcpyAsync(device.data(), host, device.bytes(), cudaMemcpyHostToDevice, stream));

@@ -7,6 +7,7 @@ __global__ void fill(int* data, int count, int value) {
 
 void use(int* data, int count, int value, cudaStream_t stream) {
   fill<<<8, 128, 0, stream>>>(data, count, value);
+  MUST(cudaGetLastError());
   std::vector<int> host(count);
   MUST(cudaMemcpyAsync(host.data(), data, count * sizeof(int), cudaMemcpyDeviceToHost, stream));
   MUST(cudaStreamSynchronize(stream));

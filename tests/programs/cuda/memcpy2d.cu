@@ -27,6 +27,7 @@ void check_2d() {
   MUST(cudaMemcpy2D(first, first_pitch, source.data(), kHostPitch * sizeof(int), kWidth * sizeof(int), kHeight,
                     cudaMemcpyHostToDevice));
   add_row_number<<<dim3(2, kHeight), 32>>>(first, first_pitch, kWidth, kHeight);
+  MUST(cudaGetLastError());
   MUST(cudaMemcpy2D(second, second_pitch, first, first_pitch, kWidth * sizeof(int), kHeight,
                     cudaMemcpyDeviceToDevice));
   std::vector<int> result(kHostPitch * kHeight, -1);

@@ -15,6 +15,7 @@ void round_trip(int* host, int count, const char* what) {
   for (int i = 0; i < count; ++i) host[i] = i;
   MUST(cudaMemcpyAsync(device, host, count * sizeof(int), cudaMemcpyHostToDevice, stream));
   scale<<<16, 128, 0, stream>>>(device, count, 3);
+  MUST(cudaGetLastError());
   MUST(cudaMemcpyAsync(host, device, count * sizeof(int), cudaMemcpyDeviceToHost, stream));
   MUST(cudaStreamSynchronize(stream));
   int wrong = 0;

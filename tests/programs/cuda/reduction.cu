@@ -37,6 +37,7 @@ void check_sum(int count, T scale) {
   DeviceArray<T> device(values), sums(kBlocks), total(1);
   block_sums<T><<<kBlocks, kBlock>>>(device.data(), count, sums.data());
   block_sums<T><<<1, kBlock>>>(sums.data(), kBlocks, total.data());
+  MUST(cudaGetLastError());
   const T expected = std::accumulate(values.begin(), values.end(), T(0));
   const T found = total.get()[0];
   std::printf("sum of %d values of %zu bytes: %s\n", count, sizeof(T), found == expected ? "right" : "wrong");
@@ -125,6 +126,7 @@ void check_block_votes() {
   input[100] = 77;
   DeviceArray<int> device_input(input), device_output(3);
   block_votes<<<1, 160>>>(device_input.data(), device_output.data());
+  MUST(cudaGetLastError());
   const std::vector<int> output = device_output.get();
   EXPECT(output[0] == std::count_if(input.begin(), input.end(), [](int value) { return value > 50; }));
   EXPECT(output[1] == 1);

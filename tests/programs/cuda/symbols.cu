@@ -34,6 +34,7 @@ int main() {
   MUST(cudaMemcpyToSymbol(c_numbers, numbers.data(), sizeof c_numbers));
   DeviceArray<float> output(256);
   use_constants<<<1, 256>>>(output.data());
+  MUST(cudaGetLastError());
   std::vector<float> values = output.get();
   for (int i = 0; i < 256; ++i) EXPECT(values[i] == 0.5f * static_cast<float>(i % 8 + 1) + 2.0f + static_cast<float>(i * i));
 
@@ -57,6 +58,7 @@ int main() {
   int* const pointer = target.data();
   MUST(cudaMemcpyToSymbol(d_pointer, &pointer, sizeof pointer));
   use_globals<<<1, 64>>>(squares.data());
+  MUST(cudaGetLastError());
   MUST(cudaDeviceSynchronize());
   int counter = 0;
   MUST(cudaMemcpyFromSymbol(&counter, d_counter, sizeof counter));
