@@ -65,6 +65,7 @@ bool lives_in_context(HandleKind kind) {
 
 Client::Client(Options options)
     : options_(std::move(options)),
+      counters_(options_.stats.counters()),
       threads_([this](ThreadState& state) { thread_ends(state); }),
       host_functions_([this](uint64_t number) { host_function_done(number); }),
       export_host_(std::make_unique<ExportHost>(*this)),
@@ -130,10 +131,13 @@ CUresult Client::start_session_locked() {
     ContextInfo* primary = add_context(Handle{ordinal + 1, 1}, ordinal, 0);
     primary->primary = true;
   }
-  session_ = std::make_unique<Session>(std::move(connection.transport),
-                                       Session::Hooks{options_.log, [this](const wire::Notice& notice) {
-                                                        take_notice(notice);
-                                                      }});
+  options_.stats.set_device(devices_.visible(0)->snapshot.name);
+  options_.stats.set_transport(connection.transport->description());
+  Session::Hooks hooks;
+  hooks.log = options_.log;
+  hooks.on_notice = [this](const wire::Notice& notice) { take_notice(notice); };
+  hooks.counters = &counters_;
+  session_ = std::make_unique<Session>(std::move(connection.transport), std::move(hooks));
   life_.set_ready();
   return CUDA_SUCCESS;
 }

@@ -26,6 +26,7 @@
 #include "protocol/abi/export_tables.h"
 #include "protocol/base/log.h"
 #include "protocol/base/result.h"
+#include "protocol/base/session_stats.h"
 #include "protocol/transport/transport.h"
 #include "protocol/wire/handshake.h"
 #include "protocol/wire/opcodes_gen.h"
@@ -49,8 +50,7 @@ class Client {
     std::function<Result<Connection>()> connect;
     Logger log;
     std::optional<std::string> visible_devices;  // CUDA_VISIBLE_DEVICES, absent if unset
-    std::string stats_file_path;                 // empty: no statistics
-    std::string process_name;                    // for the statistics
+    SessionStats stats;                          // counts for whoever watches
   };
 
   explicit Client(Options options);
@@ -146,8 +146,8 @@ class Client {
   // Numbers for uploads that a later command refers to.
   uint32_t next_upload() { return next_upload_.fetch_add(1, std::memory_order_relaxed); }
 
-  void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }
-  void count_launch() { launches_.fetch_add(1, std::memory_order_relaxed); }
+  void count_call() { counters_.calls.fetch_add(1, std::memory_order_relaxed); }
+  void count_launch() { counters_.launches.fetch_add(1, std::memory_order_relaxed); }
   // Logs an unsupported call or a rare event once per key.
   void log_once(LogLevel level, std::string_view key, const std::string& message);
 
@@ -161,13 +161,12 @@ class Client {
   void host_function_done(uint64_t number);
   void take_notice(const wire::Notice& notice);
 
-  const Options options_;
+  Options options_;
+  SessionCounters& counters_;
   ProcessLife life_;
   std::mutex init_mutex_;
   std::set<std::string, std::less<>> logged_;  // guarded by log_mutex_
   std::mutex log_mutex_;
-  std::atomic<uint64_t> calls_{0};
-  std::atomic<uint64_t> launches_{0};
   std::atomic<uint64_t> next_context_id_{1};
   std::atomic<uint32_t> next_upload_{1};
 

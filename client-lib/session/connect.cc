@@ -64,6 +64,7 @@ Result<Connection> connect_to_server(const ConnectSettings& settings) {
   hello.process_id = static_cast<uint32_t>(getpid());
   hello.process_name = process_name();
   hello.user_id = geteuid();
+  hello.requested = settings.lease;
   hello.purpose = settings.purpose;
   auto welcome = wire::greet(**transport, hello, std::chrono::steady_clock::now() + limits::kWelcomeTime);
   if (!welcome) return explain(settings, "No session with the GPU server", welcome.error());

@@ -15,6 +15,7 @@ struct ConnectSettings {
   std::string address;         // as users write it, see protocol/transport/address.h
   std::string address_source;  // where it came from, for messages: "the variable OUTBOARD_SERVER"
   std::chrono::milliseconds timeout = limits::kConnectTime;
+  wire::LeaseTerms lease;      // what to ask for
   wire::SessionPurpose purpose = wire::SessionPurpose::kSession;
 };
 

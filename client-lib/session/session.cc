@@ -63,7 +63,15 @@ Status Session::send_batch(const CommandBatch& batch, std::span<const std::byte>
   envelope.acknowledged = received_.load(std::memory_order_relaxed);
   envelope.kind = wire::CommandsFrame{};
   const std::array<transport::ConstBuffer, 2> bulk = {batch.bulk(), more_bulk};
-  return sender_.send(envelope, batch.commands(), bulk);
+  const Status sent = sender_.send(envelope, batch.commands(), bulk);
+  count_bytes();
+  return sent;
+}
+
+void Session::count_bytes() {
+  const transport::TransportCounts counts = transport_->counts();
+  hooks_.counters->bytes_sent.store(counts.bytes_sent, std::memory_order_relaxed);
+  hooks_.counters->bytes_received.store(counts.bytes_received, std::memory_order_relaxed);
 }
 
 CUresult Session::finish(PendingCall& pending, Reply& reply) {
@@ -120,6 +128,7 @@ Status Session::receive_one() {
                      stream_.last_sent(), "."));
   }
   stream_.acknowledge(envelope.acknowledged);
+  count_bytes();
   return {};
 }
 
@@ -139,6 +148,7 @@ Status Session::take_replies(const wire::FrameHead& head) {
     call->reply.result = static_cast<CUresult>(reply.result);
     call->reply.body.assign(reply.body.begin(), reply.body.end());
     const Status bulk = take_bulk(*call, reply.bulk_bytes);
+    count_bytes();
     if (!bulk) call->reply.result = kLost;
     pending_.complete(*call);
     if (!bulk) return bulk;

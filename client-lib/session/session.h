@@ -17,6 +17,7 @@
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/base/log.h"
 #include "protocol/base/result.h"
+#include "protocol/base/session_stats.h"
 #include "protocol/transport/transport.h"
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/frame.h"
@@ -41,6 +42,7 @@ class Session {
     Logger log;
     // What the server sends unasked; on the receiving thread, must not wait or call the session.
     std::function<void(const wire::Notice&)> on_notice;
+    SessionCounters* counters = nullptr;  // never null; outlives the session
   };
 
   // Takes a connection on which the handshake is done.
@@ -115,13 +117,6 @@ class Session {
   std::string description() const { return transport_->description(); }
   transport::TransportCounts counts() const { return transport_->counts(); }
 
-  // Live counts for the statistics file.
-  struct Counts {
-    std::atomic<uint64_t> commands{0};
-    std::atomic<uint64_t> round_trips{0};
-  };
-  const Counts& command_counts() const { return command_counts_; }
-
  private:
   void receive_loop();
   Status receive_one();
@@ -129,8 +124,9 @@ class Session {
   Status take_bulk(PendingCall& call, uint64_t bulk_bytes);
   Status send_batch(const CommandBatch& batch, std::span<const std::byte> more_bulk);
   void note_deferred(CUresult result, wire::Opcode opcode);
-  void count_command() { command_counts_.commands.fetch_add(1, std::memory_order_relaxed); }
-  void count_round_trip() { command_counts_.round_trips.fetch_add(1, std::memory_order_relaxed); }
+  void count_command() { hooks_.counters->commands_sent.fetch_add(1, std::memory_order_relaxed); }
+  void count_round_trip() { hooks_.counters->blocking_round_trips.fetch_add(1, std::memory_order_relaxed); }
+  void count_bytes();
 
   const Hooks hooks_;
   const std::unique_ptr<transport::Transport> transport_;
@@ -141,7 +137,6 @@ class Session {
   std::atomic<CUresult> deferred_{CUDA_SUCCESS};
   std::once_flag lost_once_;
   std::atomic<bool> closing_{false};  // we end it: nothing to report
-  Counts command_counts_;
   CommandStream stream_;
   std::atomic<uint64_t> received_{0};  // highest sequence of the server's that we have seen
   std::thread receive_thread_;

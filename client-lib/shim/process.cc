@@ -11,11 +11,13 @@ namespace {
 Client* make_client() {
   Settings settings = load_settings();
   Client::Options options;
-  options.connect = [connect = settings.connect] { return connect_to_server(connect); };
+  options.connect = [connect = settings.connect, error = settings.error]() -> Result<Connection> {
+    if (error) return fail(error->kind, error->message);
+    return connect_to_server(connect);
+  };
   options.log = settings.log;
   options.visible_devices = settings.visible_devices;
-  options.stats_file_path = settings.stats_file_path;
-  options.process_name = process_name();
+  options.stats = std::move(settings.stats);
   auto* client = new Client(std::move(options));
   client->export_tables().install();
   return client;

@@ -5,36 +5,56 @@
 #include <cstdlib>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/config.h"
 
 namespace outboard::client {
 namespace {
 
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+// Where a server listens that was started without options.
+std::string default_address() {
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  return runtime != nullptr && *runtime != '\0' ? text("unix:", runtime, "/outboard.sock") : "127.0.0.1:7070";
+}
+
+Logger open_log(const ClientConfig& config) {
+  LogOptions options;
+  options.level = config.log.value;
+  options.file_path = config.log_file.value;
+  options.name = "libcuda";
+  auto log = Logger::open(options);
+  if (log) return *log;
+  // Rather on standard error than nowhere.
+  options.file_path.clear();
+  auto fallback = Logger::open(options);
+  if (!fallback) return {};
+  fallback->warn(log.error().message);
+  return *fallback;
+}
+
+SessionStats open_stats(const std::string& path, const Logger& log) {
+  if (path.empty()) return {};
+  auto stats = SessionStats::open(path, static_cast<uint32_t>(getpid()), process_name());
+  if (stats) return std::move(*stats);
+  log.warn(stats.error().message);
+  return {};
 }
 
 }  // namespace
 
 Settings load_settings() {
   Settings settings;
-  LogOptions log;
-  log.name = "libcuda";
-  if (const auto level = variable("OUTBOARD_LOG")) {
-    if (const auto parsed = parse_log_level(*level)) log.level = *parsed;
-  }
-  if (const auto file = variable("OUTBOARD_LOG_FILE")) log.file_path = *file;
-  if (auto logger = Logger::open(log)) settings.log = *logger;
-  if (const auto server = variable("OUTBOARD_SERVER")) {
-    settings.connect.address = *server;
-    settings.connect.address_source = "the variable OUTBOARD_SERVER";
-  } else {
-    const auto runtime = variable("XDG_RUNTIME_DIR");
-    settings.connect.address = runtime ? "unix:" + *runtime + "/outboard.sock" : "127.0.0.1:7070";
-    settings.connect.address_source = "the default";
-  }
-  settings.visible_devices = variable("CUDA_VISIBLE_DEVICES");
-  settings.stats_file_path = variable("OUTBOARD_STATS_FILE").value_or("");
+  const auto loaded = load_client_config([](const char* name) { return std::getenv(name); });
+  if (!loaded) settings.error = loaded.error();
+  const ClientConfig config = loaded ? *loaded : ClientConfig{};
+  settings.log = open_log(config);
+  settings.stats = open_stats(config.stats_file.value, settings.log);
+  settings.connect.address = config.server.value.empty() ? default_address() : config.server.value;
+  settings.connect.address_source = config.server.value.empty() ? "the default" : config.server.source;
+  settings.connect.timeout = config.timeout.value;
+  settings.connect.lease.memory_bytes = config.memory_bytes.value;
+  settings.connect.lease.compute_percent = config.compute_percent.value;
+  settings.connect.lease.priority = config.priority.value;
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) settings.visible_devices = visible;
   return settings;
 }
 

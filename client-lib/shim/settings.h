@@ -6,18 +6,21 @@
 
 #include "client-lib/session/connect.h"
 #include "protocol/base/log.h"
+#include "protocol/base/result.h"
+#include "protocol/base/session_stats.h"
 
 namespace outboard::client {
 
 struct Settings {
+  // Why there will be no session: the configuration cannot be understood.
+  std::optional<Error> error;
   ConnectSettings connect;
   Logger log;
   std::optional<std::string> visible_devices;
-  std::string stats_file_path;
+  SessionStats stats;
 };
 
-// Environment before file before defaults. Never fails: what is wrong is said in the log, and the
-// default is used.
+// Reads the environment and the configuration file; see protocol/base/config.h.
 Settings load_settings();
 
 }  // namespace outboard::client
