@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cstring>
+
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/module.h"
@@ -19,12 +22,35 @@ CUresult Kernel::function_in(Context& context, std::shared_ptr<Function>* functi
   return CUDA_SUCCESS;
 }
 
-void Library::make_kernels(HandleTable& handles, size_t devices) {
+CUresult Library::prepare() {
+  for (const ptx::Variable& variable : program_->variables()) {
+    if (!variable.managed) continue;
+    MemoryRequest request;
+    request.bytes = std::max<uint64_t>(variable.bytes, 1);
+    request.align = variable.align;
+    request.kind = MemoryKind::kManaged;
+    uint64_t address = 0;
+    const CUresult result = platform_.device(0)->allocate(request, &address);
+    if (result != CUDA_SUCCESS) return result;
+    managed_.emplace(variable.name, address);
+    auto* content = reinterpret_cast<std::byte*>(address);
+    std::memset(content, 0, variable.bytes);
+    std::copy(variable.initial.begin(), variable.initial.end(), content);
+  }
   for (size_t i = 0; i < program_->kernels().size(); ++i) {
-    auto kernel = std::make_shared<Kernel>(weak_from_this(), program_, i, devices);
-    handles.add(kernel);
+    auto kernel = std::make_shared<Kernel>(weak_from_this(), program_, i, platform_.device_count());
+    platform_.handles().add(kernel);
     kernels_.push_back(std::move(kernel));
   }
+  return CUDA_SUCCESS;
+}
+
+bool Library::find_managed(std::string_view name, uint64_t* address, uint64_t* bytes) const {
+  const auto found = managed_.find(std::string(name));
+  if (found == managed_.end()) return false;
+  *address = found->second;
+  *bytes = program_->find_variable(name)->bytes;
+  return true;
 }
 
 std::shared_ptr<Kernel> Library::find_kernel(std::string_view name) const {
@@ -44,7 +70,7 @@ CUresult Library::module_in(Context& context, std::shared_ptr<Module>* module, s
   std::vector<std::shared_ptr<FunctionSettings>> settings;
   for (const auto& kernel : kernels_) settings.push_back(kernel->settings(context.device().ordinal()));
   std::shared_ptr<Module> loaded;
-  const CUresult result = Module::load(context, program_, std::move(settings), &loaded, message);
+  const CUresult result = Module::load(context, program_, std::move(settings), managed_, &loaded, message);
   if (result != CUDA_SUCCESS) return result;
   modules_.emplace(&context, loaded);
   *module = std::move(loaded);
@@ -64,7 +90,8 @@ void Library::forget_context(Context& context) {
   context.platform().handles().remove<Module>(module->handle());
 }
 
-void Library::unload(HandleTable& handles) {
+void Library::unload() {
+  HandleTable& handles = platform_.handles();
   std::map<const Context*, std::shared_ptr<Module>> modules;
   {
     std::lock_guard lock(mutex_);
@@ -77,6 +104,8 @@ void Library::unload(HandleTable& handles) {
   }
   for (const auto& kernel : kernels_) handles.remove<Kernel>(kernel->handle());
   kernels_.clear();
+  for (const auto& [name, address] : managed_) (void)platform_.device(0)->free(address);
+  managed_.clear();
 }
 
 }  // namespace outboard::softgpu

@@ -1,6 +1,7 @@
 #include "server/softgpu/device/module.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
@@ -18,10 +19,10 @@ CUresult compile_error_code(ErrorKind kind) {
 }
 
 CUresult Module::load(Context& context, std::shared_ptr<const ptx::Program> program,
-                      std::vector<std::shared_ptr<FunctionSettings>> kernel_settings, std::shared_ptr<Module>* module,
-                      std::string* message) {
+                      std::vector<std::shared_ptr<FunctionSettings>> kernel_settings,
+                      const std::map<std::string, uint64_t>& managed, std::shared_ptr<Module>* module, std::string* message) {
   auto made = std::make_shared<Module>(context);
-  if (const CUresult result = made->allocate_variables(program, message); result != CUDA_SUCCESS) {
+  if (const CUresult result = made->allocate_variables(program, managed, message); result != CUDA_SUCCESS) {
     made->unload();
     return result;
   }
@@ -38,9 +39,17 @@ CUresult Module::load(Context& context, std::shared_ptr<const ptx::Program> prog
   return CUDA_SUCCESS;
 }
 
-CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& program, std::string* message) {
+CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& program,
+                                    const std::map<std::string, uint64_t>& managed, std::string* message) {
   CUresult code = CUDA_SUCCESS;
+  // Instantiation writes initial values; what a shared variable holds by now must survive that.
+  std::vector<std::pair<uint64_t, std::vector<std::byte>>> kept;
   auto loaded = exec::instantiate(program, [&](const ptx::Variable& variable) -> Result<uint64_t> {
+    if (const auto shared = managed.find(variable.name); variable.managed && shared != managed.end()) {
+      const auto* content = reinterpret_cast<const std::byte*>(shared->second);
+      kept.emplace_back(shared->second, std::vector<std::byte>(content, content + variable.bytes));
+      return shared->second;
+    }
     MemoryRequest request;
     request.bytes = std::max<uint64_t>(variable.bytes, 1);
     request.align = variable.align;
@@ -59,6 +68,7 @@ CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& p
     *message = loaded.error().message;
     return code != CUDA_SUCCESS ? code : compile_error_code(loaded.error().kind);
   }
+  for (const auto& [address, content] : kept) std::memcpy(reinterpret_cast<void*>(address), content.data(), content.size());
   loaded_ = std::move(*loaded);
   return CUDA_SUCCESS;
 }

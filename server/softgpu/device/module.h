@@ -19,6 +19,7 @@ class Context;
 class Device;
 class Library;
 class Module;
+class Platform;
 
 // What cuFuncSetAttribute and cuKernelSetAttribute change. Guarded by nothing: CUDA asks callers not
 // to set and launch at once, and every field is one word.
@@ -69,9 +70,11 @@ class Module : public Object, public std::enable_shared_from_this<Module> {
 
   // Allocates and fills the variables. `kernel_settings`, one per kernel, is shared with a library's
   // kernels; empty for a module of its own.
+  // `managed` has the addresses of the managed variables that exist already: those of a library,
+  // which all contexts share; their content stays.
   static CUresult load(Context& context, std::shared_ptr<const ptx::Program> program,
-                       std::vector<std::shared_ptr<FunctionSettings>> kernel_settings, std::shared_ptr<Module>* module,
-                       std::string* message);
+                       std::vector<std::shared_ptr<FunctionSettings>> kernel_settings,
+                       const std::map<std::string, uint64_t>& managed, std::shared_ptr<Module>* module, std::string* message);
   // Frees the variables and takes the functions out of the handle table. No kernel may be running.
   void unload();
 
@@ -85,7 +88,8 @@ class Module : public Object, public std::enable_shared_from_this<Module> {
   explicit Module(Context& context) : context_(context) {}
 
  private:
-  CUresult allocate_variables(const std::shared_ptr<const ptx::Program>& program, std::string* message);
+  CUresult allocate_variables(const std::shared_ptr<const ptx::Program>& program,
+                              const std::map<std::string, uint64_t>& managed, std::string* message);
 
   Context& context_;
   std::shared_ptr<const exec::LoadedModule> loaded_;
@@ -118,23 +122,28 @@ class Library : public Object, public std::enable_shared_from_this<Library> {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kLibrary;
 
-  explicit Library(std::shared_ptr<const ptx::Program> program) : program_(std::move(program)) {}
+  Library(Platform& platform, std::shared_ptr<const ptx::Program> program) : platform_(platform), program_(std::move(program)) {}
 
-  // Makes the kernels and their handles; called once, right after construction.
-  void make_kernels(HandleTable& handles, size_t devices);
+  // Makes the kernels with their handles, and the managed variables; called once, right after
+  // construction.
+  CUresult prepare();
   // Unloads from every context and takes the kernels out of the table.
-  void unload(HandleTable& handles);
+  void unload();
 
   const ptx::Program& program() const { return *program_; }
   const std::vector<std::shared_ptr<Kernel>>& kernels() const { return kernels_; }
   std::shared_ptr<Kernel> find_kernel(std::string_view name) const;
   CUresult module_in(Context& context, std::shared_ptr<Module>* module, std::string* message);
+  // A managed variable has one address in all contexts, and needs none. False if there is none.
+  bool find_managed(std::string_view name, uint64_t* address, uint64_t* bytes) const;
   // The context ends: its copy of the variables goes.
   void forget_context(Context& context);
 
  private:
+  Platform& platform_;
   std::shared_ptr<const ptx::Program> program_;
   std::vector<std::shared_ptr<Kernel>> kernels_;
+  std::map<std::string, uint64_t> managed_;  // name -> address
   std::mutex mutex_;
   std::map<const Context*, std::shared_ptr<Module>> modules_;
 };

@@ -9,8 +9,11 @@ using namespace outboard::softgpu;
 namespace {
 
 CUresult make_library(Platform& platform, std::shared_ptr<const ptx::Program> program, CUlibrary* handle) {
-  auto library = std::make_shared<Library>(std::move(program));
-  library->make_kernels(platform.handles(), platform.device_count());
+  auto library = std::make_shared<Library>(platform, std::move(program));
+  if (const CUresult result = library->prepare(); result != CUDA_SUCCESS) {
+    library->unload();
+    return result;
+  }
   *handle = reinterpret_cast<CUlibrary>(platform.handles().add(std::move(library)));
   return CUDA_SUCCESS;
 }
@@ -85,7 +88,7 @@ CUresult cuLibraryUnload(CUlibrary handle) {
   return with_platform([&](Platform& platform) -> CUresult {
     const auto library = platform.handles().remove<Library>(reinterpret_cast<uint64_t>(handle));
     if (library == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    library->unload(platform.handles());
+    library->unload();
     return CUDA_SUCCESS;
   });
 }
@@ -132,12 +135,15 @@ CUresult cuLibraryGetGlobal(CUdeviceptr* address, size_t* bytes, CUlibrary libra
   });
 }
 
-CUresult cuLibraryGetManaged(CUdeviceptr* address, size_t* bytes, CUlibrary library, const char* name) {
-  return with_library_module(library, [&](Module& module) -> CUresult {
+CUresult cuLibraryGetManaged(CUdeviceptr* address, size_t* bytes, CUlibrary handle, const char* name) {
+  return with_library(handle, [&](Library& library) -> CUresult {
     if (name == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    const ptx::Variable* variable = module.program().find_variable(name);
-    if (variable == nullptr || !variable->managed) return CUDA_ERROR_NOT_FOUND;
-    return cuModuleGetGlobal_v2(address, bytes, to_handle<CUmodule>(module), name);
+    uint64_t at = 0;
+    uint64_t size = 0;
+    if (!library.find_managed(name, &at, &size)) return CUDA_ERROR_NOT_FOUND;
+    if (address != nullptr) *address = at;
+    if (bytes != nullptr) *bytes = size;
+    return CUDA_SUCCESS;
   });
 }
 

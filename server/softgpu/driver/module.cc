@@ -12,7 +12,7 @@ namespace {
 CUresult load(Context& context, std::shared_ptr<const ptx::Program> program, CUmodule* handle) {
   std::shared_ptr<Module> module;
   std::string message;
-  const CUresult result = Module::load(context, std::move(program), {}, &module, &message);
+  const CUresult result = Module::load(context, std::move(program), {}, {}, &module, &message);
   if (result != CUDA_SUCCESS) {
     note(message);
     return result;
