@@ -49,6 +49,13 @@ void MemoryLedger::Reservation::commit(AllocationKey key) {
   ledger_ = nullptr;
 }
 
+void MemoryLedger::Reservation::shrink_to(uint64_t bytes) {
+  if (ledger_ == nullptr || bytes >= bytes_) return;
+  std::lock_guard lock(ledger_->mutex_);
+  ledger_->accounts_[device_].reserved_bytes -= bytes_ - bytes;
+  bytes_ = bytes;
+}
+
 void MemoryLedger::Reservation::roll_back() {
   if (ledger_ == nullptr) return;
   std::lock_guard lock(ledger_->mutex_);

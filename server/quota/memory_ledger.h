@@ -61,6 +61,8 @@ class MemoryLedger {
     // The call succeeded: the bytes now belong to `key`. A key that is already present is replaced
     // (its bytes are given back first): the driver can only have reused the id after freeing it.
     void commit(AllocationKey key);
+    // The call needs less than was feared; the rest goes back. Never grows.
+    void shrink_to(uint64_t bytes);
     // The call failed, or turned out to need nothing.
     void roll_back();
     uint64_t bytes() const { return bytes_; }

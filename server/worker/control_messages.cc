@@ -12,13 +12,14 @@
 namespace outboard::server::control {
 namespace {
 
-constexpr size_t kMaxStringBytes = 2048;
+constexpr size_t kMaxTextBytes = 2048;  // sentences are cut, the hello is not
 constexpr size_t kMaxDevices = 64;
 
 // One description of each message serves both directions: `Fields` is a Writer or a Reader side.
 struct Encoder {
   wire::Writer& out;
-  void field(const std::string& value) { out.string(std::string_view(value).substr(0, kMaxStringBytes)); }
+  void field(const std::string& value) { out.string(std::string_view(value).substr(0, kMaxTextBytes)); }
+  void whole(const std::string& value) { out.string(value); }
   void field(const uint64_t& value) { out.varint(value); }
   void field(const uint32_t& value) { out.varint(value); }
   void field(const int32_t& value) { out.zigzag(value); }
@@ -33,6 +34,7 @@ struct Encoder {
 struct Decoder {
   wire::Reader& in;
   void field(std::string& value) { value = std::string(in.string()); }
+  void whole(std::string& value) { field(value); }
   void field(uint64_t& value) { value = in.varint(); }
   void field(uint32_t& value) { value = in.varint_as<uint32_t>(); }
   void field(int32_t& value) { value = in.zigzag_as<int32_t>(); }
@@ -52,8 +54,9 @@ void fields(Side side, T& message) {
          t.peak_memory_bytes);
   };
   if constexpr (std::is_same_v<M, Start>) {
-    each(message.session_id, message.server_name, message.driver, message.driver_reason, message.lease_memory_bytes,
-         message.lease_compute_percent, message.lease_priority, message.log_level, message.log_file);
+    each(message.session_id, message.server_name, message.driver, message.driver_reason, message.log_level,
+         message.log_file);
+    side.whole(message.hello);
   } else if constexpr (std::is_same_v<M, Stop>) {
     each(message.reason);
   } else if constexpr (std::is_same_v<M, Serving>) {
@@ -123,7 +126,7 @@ Result<std::optional<Message>> receive(int fd) {
   }
   if (static_cast<size_t>(received) > packet.size()) {
     return fail(ErrorKind::kProtocolViolation, "A control message of " + std::to_string(received) +
-                                                   " bytes is longer than the limit of 16384.");
+                                                   " bytes is longer than the limit of 131072.");
   }
   auto message = decode(std::span(packet.data(), static_cast<size_t>(received)));
   if (!message) return fail(message);

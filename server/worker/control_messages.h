@@ -21,9 +21,7 @@ struct Start {
   std::string server_name;
   std::string driver;         // path for dlopen, as a probe found it
   std::string driver_reason;  // a sentence, for the log
-  uint64_t lease_memory_bytes = 0;  // 0: no limit
-  uint32_t lease_compute_percent = 0;
-  int32_t lease_priority = 0;
+  std::string hello;          // wire::encode_hello; its lease terms are what was granted
   uint32_t log_level = 1;  // LogLevel
   std::string log_file;    // empty: standard error
   bool operator==(const Start&) const = default;
@@ -67,7 +65,7 @@ struct Probed {
 
 using Message = std::variant<Start, Stop, Serving, Progress, Ended, Probed>;
 
-inline constexpr size_t kMaxMessageBytes = 16 * 1024;
+inline constexpr size_t kMaxMessageBytes = 128 * 1024;  // a hello may have a whole envelope
 
 // Strings too long for kMaxMessageBytes are cut.
 std::vector<std::byte> encode(const Message& message);

@@ -11,7 +11,7 @@ namespace {
 const SessionTotals kTotals{1, 2, 3, 4, 5, 6, 7, 8, 1ull << 40};
 
 std::vector<Message> all_messages() {
-  return {Start{7, "lab", "/lib/libcuda.so.1", "It works.", 1ull << 33, 30, -2, 3, "/var/log/x"},
+  return {Start{7, "lab", "/lib/libcuda.so.1", "It works.", std::string(20'000, 'h'), 3, "/var/log/x"},
           Stop{"The server is shutting down."},
           Serving{2},
           Progress{kTotals},
@@ -30,7 +30,7 @@ TEST(ControlMessages, RoundTrip) {
 TEST(ControlMessages, EveryTruncationAndExtensionIsRefused) {
   for (const Message& message : all_messages()) {
     std::vector<std::byte> packet = encode(message);
-    for (size_t size = 0; size < packet.size(); ++size) {
+    for (size_t size = 0; size < packet.size(); size += size < 200 ? 1 : 97) {
       EXPECT_FALSE(decode(std::span(packet).first(size))) << message.index() << " at " << size;
     }
     packet.push_back(std::byte{0});

@@ -1,0 +1,99 @@
+#include "server/daemon/server_options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <sstream>
+
+#include "server/daemon/peer_identity.h"
+
+namespace outboard::server {
+namespace {
+
+constexpr const char* kConfigFile = "/etc/outboard/server.toml";
+
+std::string default_address() {
+  const char* folder = std::getenv("XDG_RUNTIME_DIR");
+  if (folder != nullptr && *folder == '/') return std::string("unix:") + folder + "/outboard.sock";
+  return "127.0.0.1:7070";
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "outboard-server";
+}
+
+// Options whose C++ type is not the one that is typed.
+struct Typed {
+  uint64_t hello_timeout_ms = 5000;
+  std::string log_level = "info";
+};
+
+void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
+  app.set_config("--config", ::access(kConfigFile, R_OK) == 0 ? kConfigFile : "", "Read settings from this TOML file");
+  app.set_version_flag("--version", std::string("outboard-server ") + OUTBOARD_VERSION);
+  app.add_option("--listen", options.listen,
+                 "Address to serve: unix:/PATH, or HOST:PORT with a loopback host; may be repeated")
+      ->envname("OUTBOARD_SERVER_LISTEN")
+      ->type_name("ADDRESS");
+  app.add_option("--driver", options.driver, "Driver to serve: auto, softgpu, or the path of a libcuda.so.1")
+      ->envname("OUTBOARD_SERVER_DRIVER")
+      ->capture_default_str();
+  app.add_option("--max-sessions", options.max_sessions, "Sessions at a time; more are refused")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  app.add_option("--allow-uid", options.allowed_uids, "Also serve this user id (the server's own and root always may)");
+  app.add_option("--name", options.name, "Name that clients see (default: the host's)");
+  app.add_option("--hello-timeout-ms", typed.hello_timeout_ms, "How long a new connection may take to say hello")
+      ->check(CLI::Range(1, 600000))
+      ->capture_default_str();
+  app.add_option("--log-level", typed.log_level, "error, warn, info or debug")
+      ->envname("OUTBOARD_LOG")
+      ->capture_default_str();
+  app.add_option("--log-file", options.log.file_path, "Log to this file instead of standard error")
+      ->envname("OUTBOARD_LOG_FILE");
+  app.add_option("--worker", options.worker_program, "Path of outboard-worker (default: beside this program)");
+  app.add_flag("--exit-with-parent", options.exit_with_parent, "Stop when the process that started this one ends");
+  app.add_option("--ready-fd", options.ready_fd, "Write one line to this descriptor when ready, then close it");
+}
+
+Status finish(ServerOptions& options, const Typed& typed, const std::string& program_folder) {
+  if (options.listen.empty()) options.listen.push_back(default_address());
+  for (const std::string& address : options.listen) {
+    if (Status allowed = check_listen_address(address); !allowed) return allowed;
+  }
+  if (options.name.empty()) options.name = host_name();
+  if (options.worker_program.empty()) options.worker_program = program_folder + "/outboard-worker";
+  options.hello_timeout = std::chrono::milliseconds(typed.hello_timeout_ms);
+  const auto level = parse_log_level(typed.log_level);
+  if (!level) return fail(level);
+  options.log.level = *level;
+  return {};
+}
+
+}  // namespace
+
+ParsedOptions parse_server_options(int argc, const char* const* argv, const std::string& program_folder) {
+  ParsedOptions parsed;
+  Typed typed;
+  CLI::App app{"Serves the GPUs of this machine to Outboard clients."};
+  describe(app, parsed.options, typed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    parsed.run = false;
+    parsed.status = app.exit(error, out, out);
+    parsed.text = out.str();
+    return parsed;
+  }
+  if (Status finished = finish(parsed.options, typed, program_folder); !finished) {
+    parsed.run = false;
+    parsed.status = 2;
+    parsed.text = finished.error().message + "\n";
+  }
+  return parsed;
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,168 @@
+// Device memory: every allocation passes the session's ledger.
+#include <algorithm>
+#include <array>
+
+#include "server/worker/handlers_gen.h"
+#include "server/worker/worker.h"
+
+namespace outboard::server {
+namespace {
+
+using wire::HandleKind;
+
+// Reserves, calls, commits or rolls back. `allocate` stores the address that it got, and may lower
+// `size_bytes` to what was really taken.
+template <typename Allocate>
+CUresult allocate_accounted(Worker& worker, uint64_t most_bytes, Allocate allocate) {
+  uint32_t device = 0;
+  if (CUresult got = worker.current_device(&device); got != CUDA_SUCCESS) return got;
+  auto reservation = worker.session().ledger.reserve(device, most_bytes);
+  if (!reservation) return CUDA_ERROR_OUT_OF_MEMORY;
+  CUdeviceptr address = 0;
+  const CUresult allocated = allocate(&address, most_bytes);
+  if (allocated != CUDA_SUCCESS) return allocated;
+  reservation->shrink_to(most_bytes);
+  reservation->commit({AllocationKind::kDeviceMemory, address});
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult handle(Worker& worker, const wire::MemAllocRequest& request, wire::MemAllocReply& reply) {
+  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
+    const CUresult allocated = worker.driver().cuMemAlloc_v2(address, request.size_bytes);
+    reply.address = *address;
+    return allocated;
+  });
+}
+
+CUresult handle(Worker& worker, const wire::MemAllocPitchRequest& request, wire::MemAllocPitchReply& reply) {
+  // The pitch is the driver's choice, so the size is known only afterwards. Rows are padded to at
+  // most this much by every driver; what is not used goes back.
+  constexpr uint64_t kMostPaddingBytes = 512;
+  if (request.width_bytes > UINT64_MAX / 4 || (request.height != 0 && request.width_bytes + kMostPaddingBytes >
+                                                                          UINT64_MAX / request.height)) {
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+  return allocate_accounted(worker, (request.width_bytes + kMostPaddingBytes) * request.height,
+                            [&](CUdeviceptr* address, uint64_t& taken_bytes) {
+                              size_t pitch = 0;
+                              const CUresult allocated = worker.driver().cuMemAllocPitch_v2(
+                                  address, &pitch, request.width_bytes, request.height, request.element_bytes);
+                              reply.address = *address;
+                              reply.pitch_bytes = pitch;
+                              taken_bytes = pitch * request.height;
+                              return allocated;
+                            });
+}
+
+CUresult handle(Worker& worker, const wire::MemAllocManagedRequest& request, wire::MemAllocManagedReply& reply) {
+  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
+    const CUresult allocated = worker.driver().cuMemAllocManaged(address, request.size_bytes, request.flags);
+    reply.address = *address;
+    return allocated;
+  });
+}
+
+CUresult handle(Worker& worker, const wire::MemAllocAsyncRequest& request, wire::MemAllocAsyncReply& reply) {
+  CUstream stream = nullptr;
+  if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
+  CUmemoryPool pool = nullptr;
+  if (!request.pool.is_null()) {
+    const auto found = worker.native_as<CUmemoryPool>(HandleKind::kMemoryPool, request.pool);
+    if (!found) return CUDA_ERROR_INVALID_HANDLE;
+    pool = *found;
+  }
+  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
+    const CUresult allocated =
+        pool != nullptr
+            ? worker.driver().cuMemAllocFromPoolAsync(address, request.size_bytes, pool, stream)
+            : worker.driver().cuMemAllocAsync(address, request.size_bytes, stream);
+    reply.address = *address;
+    return allocated;
+  });
+}
+
+CUresult handle(Worker& worker, const wire::MemFreeRequest& request, wire::MemFreeReply&) {
+  const CUresult freed = worker.driver().cuMemFree_v2(request.address);
+  if (freed == CUDA_SUCCESS) worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
+  return freed;
+}
+
+CUresult handle(Worker& worker, const wire::MemFreeAsyncRequest& request, wire::MemFreeAsyncReply&) {
+  CUstream stream = nullptr;
+  if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
+  const CUresult freed = worker.driver().cuMemFreeAsync(request.address, stream);
+  if (freed == CUDA_SUCCESS) worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
+  return freed;
+}
+
+CUresult handle(Worker& worker, const wire::MemGetInfoRequest&, wire::MemGetInfoReply& reply) {
+  size_t free_bytes = 0;
+  size_t total_bytes = 0;
+  if (CUresult got = worker.driver().cuMemGetInfo_v2(&free_bytes, &total_bytes); got != CUDA_SUCCESS) return got;
+  reply.free_bytes = free_bytes;
+  reply.total_bytes = total_bytes;
+  uint32_t device = 0;
+  if (worker.current_device(&device) == CUDA_SUCCESS && worker.session().ledger.limited(device)) {
+    const MemoryAccount account = worker.session().ledger.account(device);
+    reply.total_bytes = std::min<uint64_t>(reply.total_bytes, account.limit_bytes);
+    reply.free_bytes = std::min<uint64_t>(reply.free_bytes, account.free_bytes());
+  }
+  return CUDA_SUCCESS;
+}
+
+CUresult handle(Worker& worker, const wire::MemGetAddressRangeRequest& request,
+                wire::MemGetAddressRangeReply& reply) {
+  CUdeviceptr base = 0;
+  size_t size_bytes = 0;
+  const CUresult got = worker.driver().cuMemGetAddressRange_v2(&base, &size_bytes, request.address);
+  reply.base = base;
+  reply.size_bytes = size_bytes;
+  return got;
+}
+
+namespace {
+
+// The size of an attribute's value; 0 for those that hold handles or addresses of a process, which
+// the client knows better, and for unknown ones, whose size nobody could bound.
+size_t pointer_attribute_bytes(uint32_t attribute) {
+  switch (attribute) {
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_MAPPED:
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_IS_HW_DECOMPRESS_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
+      return 4;
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
+    case CU_POINTER_ATTRIBUTE_BUFFER_ID:
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
+    case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:
+    case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR:
+    case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+CUresult handle(Worker& worker, const wire::PointerGetAttributeRequest& request,
+                wire::PointerGetAttributeReply& reply) {
+  const size_t size_bytes = pointer_attribute_bytes(request.attribute);
+  if (size_bytes == 0) return CUDA_ERROR_NOT_SUPPORTED;
+  std::array<std::byte, 8> value{};  // room for any of them, whatever the driver writes
+  const CUresult got = worker.driver().cuPointerGetAttribute(
+      value.data(), static_cast<CUpointer_attribute>(request.attribute), request.address);
+  reply.value.assign(value.begin(), value.begin() + static_cast<ptrdiff_t>(size_bytes));
+  return got;
+}
+
+}  // namespace outboard::server

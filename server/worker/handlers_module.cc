@@ -1,0 +1,196 @@
+// Modules and libraries: loading, their functions, their variables.
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "server/worker/function_description.h"
+#include "server/worker/handlers_gen.h"
+#include "server/worker/image_check.h"
+#include "server/worker/jit_options.h"
+#include "server/worker/worker.h"
+
+namespace outboard::server {
+namespace {
+
+using wire::HandleKind;
+
+constexpr uint8_t kModule = 0;
+constexpr uint8_t kLibrary = 1;
+
+// Names what was created, or ends the session.
+template <typename T>
+CUresult name_created(Worker& worker, HandleKind kind, wire::Handle handle, T* native) {
+  if (Status named = worker.name_object(kind, handle, native); !named) return worker.violation(named.error().message);
+  return CUDA_SUCCESS;
+}
+
+// Images are read as structs, so they must be aligned as memory from an allocator is.
+class AlignedImage {
+ public:
+  explicit AlignedImage(std::span<const std::byte> image) : data_(image.data()) {
+    if (reinterpret_cast<uintptr_t>(image.data()) % alignof(std::max_align_t) == 0) return;
+    copy_ = std::make_unique_for_overwrite<std::byte[]>(image.size());
+    std::memcpy(copy_.get(), image.data(), image.size());
+    data_ = copy_.get();
+  }
+  const void* data() const { return data_; }
+
+ private:
+  const std::byte* data_;
+  std::unique_ptr<std::byte[]> copy_;
+};
+
+CUresult load_module(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
+                     wire::LoadModuleReply& reply) {
+  CUmodule module = nullptr;
+  const CUresult loaded =
+      worker.driver().cuModuleLoadDataEx(&module, image, jit.count(), jit.options(), jit.values());
+  if (loaded != CUDA_SUCCESS) return loaded;
+  if (auto functions = describe_module(worker.driver(), module)) {
+    reply.enumerated = true;
+    reply.functions = std::move(*functions);
+  }
+  return name_created(worker, HandleKind::kModule, handle, module);
+}
+
+// No library options: the one that matters, "the image stays where it is", does not hold here.
+CUresult load_library(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
+                      wire::LoadModuleReply& reply) {
+  CUlibrary library = nullptr;
+  const CUresult loaded = worker.driver().cuLibraryLoadData(&library, image, jit.options(), jit.values(), jit.count(),
+                                                            nullptr, nullptr, 0);
+  if (loaded != CUDA_SUCCESS) return loaded;
+  if (auto functions = describe_library(worker.driver(), library)) {
+    reply.enumerated = true;
+    reply.functions = std::move(*functions);
+  }
+  return name_created(worker, HandleKind::kLibrary, handle, library);
+}
+
+}  // namespace
+
+CUresult handle(Worker& worker, const wire::UploadChunkRequest& request, std::span<const std::byte> bulk,
+                wire::UploadChunkReply&) {
+  std::string wrong =
+      worker.session().uploads.add(request.upload, request.total_bytes, request.offset_bytes, bulk);
+  return wrong.empty() ? CUDA_SUCCESS : worker.violation(std::move(wrong));
+}
+
+CUresult handle(Worker& worker, const wire::LoadModuleRequest& request, std::span<const std::byte> bulk,
+                wire::LoadModuleReply& reply) {
+  std::vector<std::byte> uploaded;
+  if (request.upload != 0) {
+    uploaded = worker.session().uploads.take(request.upload);
+    bulk = uploaded;
+  }
+  if (!image_is_bounded(bulk)) {
+    reply.error_log = "The image is damaged: its headers announce more than it holds, or it is no image at all.";
+    return CUDA_ERROR_INVALID_IMAGE;
+  }
+  JitOptions jit(request.info_log_bytes, request.error_log_bytes);
+  for (const wire::JitOption& option : request.jit_options) {
+    if (!jit.add(option.id, option.value)) return CUDA_ERROR_INVALID_VALUE;
+  }
+  const AlignedImage image(bulk);
+  CUresult loaded = CUDA_ERROR_INVALID_VALUE;
+  if (request.kind == kModule) loaded = load_module(worker, request.module, image.data(), jit, reply);
+  if (request.kind == kLibrary) loaded = load_library(worker, request.module, image.data(), jit, reply);
+  reply.info_log = jit.info_log();
+  reply.error_log = jit.error_log();
+  if (loaded != CUDA_SUCCESS && !reply.error_log.empty()) {
+    worker.session().log.debug("An image was not loaded: " + reply.error_log);
+  }
+  return loaded;
+}
+
+CUresult handle(Worker& worker, const wire::UnloadModuleRequest& request, wire::UnloadModuleReply&) {
+  CUresult unloaded = CUDA_ERROR_INVALID_VALUE;
+  const HandleKind kind = request.kind == kLibrary ? HandleKind::kLibrary : HandleKind::kModule;
+  const auto native = worker.native(kind, request.module);
+  if (!native) return CUDA_ERROR_INVALID_HANDLE;
+  if (kind == HandleKind::kLibrary) {
+    unloaded = worker.driver().cuLibraryUnload(reinterpret_cast<CUlibrary>(static_cast<uintptr_t>(*native)));
+  } else {
+    unloaded = worker.driver().cuModuleUnload(reinterpret_cast<CUmodule>(static_cast<uintptr_t>(*native)));
+  }
+  if (unloaded == CUDA_SUCCESS) worker.forget_object(kind, request.module);
+  return unloaded;
+}
+
+namespace {
+
+// Finds a function by name and gives it the client's handle. `description` may be null.
+CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::string_view name, wire::Handle handle,
+                       wire::FunctionDescription* description) {
+  const std::string name_text(name);
+  if (kind == kLibrary) {
+    const auto library = worker.native_as<CUlibrary>(HandleKind::kLibrary, module);
+    if (!library) return CUDA_ERROR_INVALID_HANDLE;
+    CUkernel kernel = nullptr;
+    if (CUresult got = worker.driver().cuLibraryGetKernel(&kernel, *library, name_text.c_str()); got != CUDA_SUCCESS) {
+      return got;
+    }
+    if (description != nullptr) {
+      CUdevice device = 0;
+      const bool has_device = worker.driver().cuCtxGetDevice(&device) == CUDA_SUCCESS;
+      *description = describe_kernel(worker.driver(), kernel, device, has_device);
+    }
+    return name_created(worker, HandleKind::kFunction, handle, kernel);
+  }
+  const auto loaded = worker.native_as<CUmodule>(HandleKind::kModule, module);
+  if (!loaded) return CUDA_ERROR_INVALID_HANDLE;
+  CUfunction function = nullptr;
+  if (CUresult got = worker.driver().cuModuleGetFunction(&function, *loaded, name_text.c_str()); got != CUDA_SUCCESS) {
+    return got;
+  }
+  if (description != nullptr) *description = describe_function(worker.driver(), function, true);
+  return name_created(worker, HandleKind::kFunction, handle, function);
+}
+
+}  // namespace
+
+CUresult handle(Worker& worker, const wire::GetFunctionRequest& request, wire::GetFunctionReply& reply) {
+  return bind_function(worker, request.module, request.kind, request.name, request.function, &reply.description);
+}
+
+CUresult handle(Worker& worker, const wire::BindFunctionRequest& request, wire::BindFunctionReply&) {
+  return bind_function(worker, request.module, request.kind, request.name, request.function, nullptr);
+}
+
+CUresult handle(Worker& worker, const wire::GetGlobalRequest& request, wire::GetGlobalReply& reply) {
+  const std::string name(request.name);
+  CUdeviceptr address = 0;
+  size_t size_bytes = 0;
+  CUresult got = CUDA_ERROR_INVALID_HANDLE;
+  if (request.kind == kLibrary) {
+    const auto library = worker.native_as<CUlibrary>(HandleKind::kLibrary, request.module);
+    if (!library) return CUDA_ERROR_INVALID_HANDLE;
+    got = request.managed ? worker.driver().cuLibraryGetManaged(&address, &size_bytes, *library, name.c_str())
+                          : worker.driver().cuLibraryGetGlobal(&address, &size_bytes, *library, name.c_str());
+  } else {
+    const auto module = worker.native_as<CUmodule>(HandleKind::kModule, request.module);
+    if (!module) return CUDA_ERROR_INVALID_HANDLE;
+    got = worker.driver().cuModuleGetGlobal_v2(&address, &size_bytes, *module, name.c_str());
+  }
+  reply.address = address;
+  reply.size_bytes = size_bytes;
+  return got;
+}
+
+CUresult handle(Worker& worker, const wire::LibraryGetModuleRequest& request, wire::LibraryGetModuleReply&) {
+  const auto library = worker.native_as<CUlibrary>(HandleKind::kLibrary, request.library);
+  if (!library) return CUDA_ERROR_INVALID_HANDLE;
+  CUmodule module = nullptr;
+  if (CUresult got = worker.driver().cuLibraryGetModule(&module, *library); got != CUDA_SUCCESS) return got;
+  return name_created(worker, HandleKind::kModule, request.module, module);
+}
+
+CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request, wire::KernelGetFunctionReply&) {
+  const auto kernel = worker.native_as<CUkernel>(HandleKind::kFunction, request.kernel);
+  if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
+  CUfunction function = nullptr;
+  if (CUresult got = worker.driver().cuKernelGetFunction(&function, *kernel); got != CUDA_SUCCESS) return got;
+  return name_created(worker, HandleKind::kFunction, request.function, function);
+}
+
+}  // namespace outboard::server

@@ -1,0 +1,144 @@
+// outboard-worker: serves one session on descriptor 3, under the daemon at descriptor 4.
+// `outboard-worker --probe DRIVER` finds a driver, reports it on descriptor 4, and ends.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/log.h"
+#include "protocol/transport/transport.h"
+#include "server/device/driver_library.h"
+#include "server/worker/control_messages.h"
+#include "server/worker/descriptors.h"
+#include "server/worker/device_snapshot.h"
+#include "server/worker/output_capture.h"
+#include "server/worker/worker_session.h"
+
+namespace outboard::server {
+namespace {
+
+constexpr int kProgressIntervalMs = 1000;
+
+// What a worker never needs: more rights through set-uid programs, core files with tenants' data.
+void confine() {
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::signal(SIGPIPE, SIG_IGN);
+  // Ctrl-C in the daemon's terminal goes to all processes there; the daemon alone decides.
+  ::signal(SIGINT, SIG_IGN);
+  // Descriptors beyond the daemon's gifts must not leak into what a driver may start.
+  ::fcntl(kConnectionFd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
+}
+
+DriverFinder finder() {
+  return DriverFinder(LibraryLoader::system(), software_device_paths(own_program_folder()));
+}
+
+int probe(const char* request) {
+  control::Probed probed;
+  auto driver = finder().find(request);
+  if (!driver) {
+    probed.error = driver.error().message;
+  } else {
+    probed.driver = driver->path();
+    probed.reason = driver->reason();
+    probed.driver_version = driver_version(driver->api());
+    int count = 0;
+    driver->api().cuDeviceGetCount(&count);
+    for (int device = 0; device < count; ++device) {
+      char name[256] = {};
+      driver->api().cuDeviceGetName(name, sizeof name - 1, device);
+      probed.devices.emplace_back(name);
+    }
+  }
+  return control::send(kControlFd, probed) ? 0 : 1;
+}
+
+// Tells the daemon how far the session is, and does what the daemon says. Ends with the socket.
+void attend_control(WorkerSession& session, const std::atomic<bool>& over) {
+  SessionTotals told;
+  while (!over) {
+    pollfd control{kControlFd, POLLIN, 0};
+    const int ready = ::poll(&control, 1, kProgressIntervalMs);
+    if (ready > 0) {
+      auto message = control::receive(kControlFd);
+      if (!message || !*message) return;
+      if (const auto* stop = std::get_if<control::Stop>(&**message)) session.stop(stop->reason);
+    }
+    const SessionTotals totals = session.totals();
+    if (totals == told) continue;
+    // The daemon may be behind; the next report says it all.
+    [[maybe_unused]] const Status sent = control::send(kControlFd, control::Progress{totals});
+    told = totals;
+  }
+}
+
+void report_end(const SessionEnd& end) {
+  // Without a daemon there is nobody to tell.
+  [[maybe_unused]] const Status sent =
+      control::send(kControlFd, control::Ended{end.orderly, end.reason, end.totals});
+}
+
+// Returns only when the session could not begin.
+SessionEnd serve(const control::Start& start, const Logger& log) {
+  auto hello = wire::decode_hello(as_bytes(start.hello));
+  if (!hello) return {false, hello.error().message, {}};
+  auto transport = transport::adopt_socket(kConnectionFd);
+  if (!transport) return {false, transport.error().message, {}};
+  auto driver = finder().find(start.driver);
+  if (!driver) return {false, driver.error().message, {}};
+  auto output = OutputCapture::start();
+  if (!output) log.warn("What kernels print stays on the server: " + output.error().message);
+
+  SessionConfig config;
+  config.session_id = start.session_id;
+  config.server_name = start.server_name;
+  config.driver_name = driver->is_software_device() ? "Outboard software device" : "NVIDIA";
+  config.contexts_are_cheap = driver->is_software_device();
+  config.hello = std::move(*hello);
+  if (output) config.take_output = [&output] { return (*output)->take(); };
+  config.on_welcome = [](uint32_t devices) {
+    [[maybe_unused]] const Status sent = control::send(kControlFd, control::Serving{devices});
+  };
+  WorkerSession session(**transport, driver->api(), std::move(config), log);
+  std::atomic<bool> over{false};
+  std::thread control([&] { attend_control(session, over); });
+  SessionEnd end = session.run();
+  report_end(end);
+  // Threads may still wait inside the driver: the end of the process is what frees everything.
+  std::_Exit(0);
+}
+
+int run_worker() {
+  auto message = control::receive(kControlFd);
+  if (!message || !*message || !std::holds_alternative<control::Start>(**message)) {
+    std::fputs("outboard-worker is started by outboard-server, not by hand.\n", stderr);
+    return 2;
+  }
+  const auto& start = std::get<control::Start>(**message);
+  auto log = Logger::open({.level = static_cast<LogLevel>(start.log_level),
+                           .file_path = start.log_file,
+                           .name = text("outboard-worker ", start.session_id)});
+  const SessionEnd end = serve(start, log ? *log : Logger());
+  report_end(end);
+  return 1;
+}
+
+}  // namespace
+}  // namespace outboard::server
+
+int main(int argc, char** argv) {
+  outboard::server::confine();
+  if (argc == 3 && std::strcmp(argv[1], "--probe") == 0) return outboard::server::probe(argv[2]);
+  return outboard::server::run_worker();
+}

@@ -1,0 +1,60 @@
+#include "server/worker/session_state.h"
+
+#include <utility>
+
+#include "protocol/base/limits.h"
+
+namespace outboard::server {
+namespace {
+
+constexpr size_t kSmallBulkBytes = 64 * 1024;
+constexpr size_t kKeptBulkBuffers = 4;
+
+}  // namespace
+
+SessionState::SessionState(const DriverApi& driver_api, uint32_t device_count, uint64_t memory_limit_bytes,
+                           Logger logger, std::function<void(uint64_t id)> announce_callback)
+    : driver(driver_api),
+      devices(device_count),
+      log(std::move(logger)),
+      ledger(std::vector<uint64_t>(device_count, memory_limit_bytes)),
+      bulk_pool(kSmallBulkBytes, limits::kBulkChunkBytes, kKeptBulkBuffers),
+      callbacks(std::move(announce_callback)),
+      primary_(device_count, nullptr) {}
+
+CUresult SessionState::primary_context(uint32_t device, CUcontext* context) {
+  if (device >= devices) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(primary_mutex_);
+  if (primary_[device] == nullptr) {
+    CUdevice ordinal = 0;
+    if (CUresult got = driver.cuDeviceGet(&ordinal, static_cast<int>(device)); got != CUDA_SUCCESS) return got;
+    const CUresult retained = driver.cuDevicePrimaryCtxRetain(&primary_[device], ordinal);
+    if (retained != CUDA_SUCCESS) {
+      primary_[device] = nullptr;
+      return retained;
+    }
+  }
+  *context = primary_[device];
+  return CUDA_SUCCESS;
+}
+
+bool SessionState::is_primary_context(uint32_t device, uint64_t native) {
+  std::lock_guard lock(primary_mutex_);
+  return primary_[device] != nullptr && reinterpret_cast<uintptr_t>(primary_[device]) == native;
+}
+
+CUresult SessionState::release_primary_context(uint32_t device) {
+  if (device >= devices) return CUDA_ERROR_INVALID_DEVICE;
+  std::lock_guard lock(primary_mutex_);
+  if (primary_[device] == nullptr) return CUDA_SUCCESS;
+  CUdevice ordinal = 0;
+  if (CUresult got = driver.cuDeviceGet(&ordinal, static_cast<int>(device)); got != CUDA_SUCCESS) return got;
+  const CUresult released = driver.cuDevicePrimaryCtxRelease_v2(ordinal);
+  if (released == CUDA_SUCCESS) {
+    primary_[device] = nullptr;
+    contexts_changed();
+  }
+  return released;
+}
+
+}  // namespace outboard::server

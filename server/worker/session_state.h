@@ -1,0 +1,60 @@
+// What all threads of one session share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "protocol/base/log.h"
+#include "server/device/driver_api_gen.h"
+#include "server/metrics/session_counters.h"
+#include "server/quota/memory_ledger.h"
+#include "server/worker/bulk_buffer.h"
+#include "server/worker/host_callbacks.h"
+#include "server/worker/link_states.h"
+#include "server/worker/object_table.h"
+#include "server/worker/uploads.h"
+
+namespace outboard::server {
+
+// Threads: members look after themselves; the plain values never change after construction.
+class SessionState {
+ public:
+  // `memory_limit_bytes`: what the lease grants on every device; MemoryLedger::kUnlimited for none.
+  // `announce_callback`: see HostCallbacks.
+  SessionState(const DriverApi& driver, uint32_t devices, uint64_t memory_limit_bytes, Logger log,
+               std::function<void(uint64_t id)> announce_callback);
+
+  const DriverApi& driver;
+  const uint32_t devices;
+  const Logger log;
+  ObjectTable objects;
+  MemoryLedger ledger;
+  SessionCounters counters;
+  BulkPool bulk_pool;
+  HostCallbacks callbacks;
+  // Only for the dispatch thread.
+  Uploads uploads;
+  LinkStates links;
+
+  // Threads remember which context they made current; after a context died (and perhaps came back
+  // under the same handle) they must not rely on it.
+  uint64_t context_epoch() const { return context_epoch_.load(std::memory_order_acquire); }
+  void contexts_changed() { context_epoch_.fetch_add(1, std::memory_order_acq_rel); }
+
+  // The primary context of a device. The session retains it once, when it is first needed, however
+  // often the client does; the client keeps its own count.
+  CUresult primary_context(uint32_t device, CUcontext* context);
+  bool is_primary_context(uint32_t device, uint64_t native);
+  // The client's last reference is gone, so the session's goes as well.
+  CUresult release_primary_context(uint32_t device);
+
+ private:
+  std::mutex primary_mutex_;
+  std::vector<CUcontext> primary_;  // null: not retained
+  std::atomic<uint64_t> context_epoch_{0};
+};
+
+}  // namespace outboard::server

@@ -1,0 +1,94 @@
+// A session from its welcome to its end, over any transport and any driver.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "protocol/base/log.h"
+#include "protocol/transport/transport.h"
+#include "protocol/wire/handshake.h"
+#include "server/device/driver_api_gen.h"
+#include "server/metrics/session_counters.h"
+#include "server/worker/dispatch_gen.h"
+#include "server/worker/outbox.h"
+#include "server/worker/session_state.h"
+#include "server/worker/waiter_pool.h"
+#include "server/worker/worker.h"
+
+namespace outboard::server {
+
+struct SessionConfig {
+  uint64_t session_id = 0;
+  std::string server_name;
+  std::string driver_name;
+  // Whether a context costs next to nothing; else facts that need one are asked for when a client
+  // asks for them.
+  bool contexts_are_cheap = false;
+  wire::HelloInfo hello;
+  // What kernels have printed since it was last asked; empty function: nobody listens.
+  std::function<std::string()> take_output;
+  // Called when the welcome has been sent.
+  std::function<void(uint32_t devices)> on_welcome;
+  // Threads for calls that wait; as many threads of the client can wait at the same time without
+  // queueing behind each other.
+  size_t max_waiters = 64;
+  size_t max_queued_waits = 4096;
+};
+
+struct SessionEnd {
+  bool orderly = false;  // the client left, or the server asked it to
+  std::string reason;    // a full sentence
+  SessionTotals totals;
+};
+
+// Threads: run() belongs to one thread, which becomes the dispatch thread; totals() and stop() may
+// be called from any other.
+class WorkerSession {
+ public:
+  WorkerSession(transport::Transport& transport, const DriverApi& driver, SessionConfig config, Logger log);
+  ~WorkerSession();
+
+  // Sends the welcome and serves until the client leaves, errs, or stop() is called. The driver has
+  // been initialised. What the client created is left to the end of the process, which frees it.
+  SessionEnd run();
+
+  // Tells the client why and ends the session.
+  void stop(const std::string& reason);
+
+  SessionTotals totals() const;
+
+ private:
+  Status welcome();
+  // The session goes on until a Status is not ok or `ended_` is set.
+  Status receive_one(wire::FrameReceiver& receiver);
+  Status process_commands(const wire::Frame& frame);
+  Status process(const wire::Command& command);
+  Status defer(const wire::Command& command, DeferredCall work);
+  void finish(const wire::Command& command, CUresult result, CommandOutput& output);
+  SessionEnd end(const Status& status);
+  void announce_callback(uint64_t id);
+  void forward_output();
+
+  transport::Transport& transport_;
+  const SessionConfig config_;
+  const Logger log_;
+  SessionState state_;
+  Outbox outbox_;
+  Worker worker_;  // the dispatch thread's view
+  // Declared after what its threads use, so that they are joined first.
+  std::unique_ptr<WaiterPool<Worker>> waiters_;
+
+  uint64_t expected_sequence_ = 1;
+  DeferredError deferred_;
+  bool client_left_ = false;
+  std::mutex stop_mutex_;
+  std::string stop_reason_;  // guarded by stop_mutex_; empty: not asked to stop
+};
+
+// A whole session in one call, for programs and tests that need no control over it.
+SessionEnd serve_session(transport::Transport& transport, const DriverApi& driver, SessionConfig config, Logger log);
+
+}  // namespace outboard::server
