@@ -27,8 +27,9 @@ uint32_t channel_bytes(CUarray_format format) {
   }
 }
 
-Array::Array(Device& device, const CUDA_ARRAY3D_DESCRIPTOR& descriptor)
+Array::Array(Device& device, uint64_t context, const CUDA_ARRAY3D_DESCRIPTOR& descriptor)
     : device_(device),
+      context_(context),
       descriptor_(descriptor),
       element_bytes_(channel_bytes(descriptor.Format) * descriptor.NumChannels),
       row_pitch_(round_up(descriptor.Width * element_bytes_, 32)) {}
@@ -39,7 +40,7 @@ CUresult Array::create(Context& context, const CUDA_ARRAY3D_DESCRIPTOR& d, std::
   if (!channels_fit || d.Width == 0 || d.Width > kMaxArrayExtent || d.Height > kMaxArrayExtent || d.Depth > kMaxArrayExtent) {
     return CUDA_ERROR_INVALID_VALUE;
   }
-  auto made = std::make_shared<Array>(context.device(), d);
+  auto made = std::make_shared<Array>(context.device(), context.handle(), d);
   MemoryRequest request;
   request.bytes = made->bytes();
   request.kind = MemoryKind::kArray;
@@ -49,7 +50,6 @@ CUresult Array::create(Context& context, const CUDA_ARRAY3D_DESCRIPTOR& d, std::
   return result;
 }
 
-// When the context was closed before, its memory went with it.
 Array::~Array() {
   if (address_ != 0) (void)device_.free(address_);
 }

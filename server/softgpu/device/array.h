@@ -34,11 +34,13 @@ class Array : public Object {
   uint64_t slices() const { return descriptor_.Depth == 0 ? 1 : descriptor_.Depth; }
   uint64_t bytes() const { return slice_pitch() * slices(); }
   Device& device() const { return device_; }
+  uint64_t context() const { return context_; }
 
-  Array(Device& device, const CUDA_ARRAY3D_DESCRIPTOR& descriptor);
+  Array(Device& device, uint64_t context, const CUDA_ARRAY3D_DESCRIPTOR& descriptor);
 
  private:
   Device& device_;
+  const uint64_t context_;
   const CUDA_ARRAY3D_DESCRIPTOR descriptor_;
   const uint32_t element_bytes_;
   const uint64_t row_pitch_;

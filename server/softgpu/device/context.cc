@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/softgpu/device/array.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/environment.h"
 #include "server/softgpu/device/graph.h"
@@ -66,16 +67,28 @@ void Context::close() {
   for (const auto& event : platform_.handles().all<Event>()) {
     if (event->context() == handle()) platform_.handles().remove<Event>(event->handle());
   }
+  remove_arrays();
   free_memory();
   environment_->reset();
   errors_->clear();
   if (platform_.on_context_closed) platform_.on_context_closed(*this);
 }
 
+void Context::remove_arrays() {
+  HandleTable& handles = platform_.handles();
+  for (const auto& mipmap : handles.all<MipmappedArray>()) {
+    if (mipmap->levels.front()->context() == handle()) handles.remove<MipmappedArray>(mipmap->handle());
+  }
+  for (const auto& array : handles.all<Array>()) {
+    if (array->context() == handle()) handles.remove<Array>(array->handle());
+  }
+}
+
 void Context::free_memory() {
   const uint64_t own = handle();
   for (const Allocation& gone : platform_.memory().remove_if([own](const Allocation& a) {
-         return a.context == own && !a.is_host() && a.kind != MemoryKind::kVirtual && a.kind != MemoryKind::kPool;
+         const bool other_owner = a.is_host() || a.kind == MemoryKind::kVirtual || a.kind == MemoryKind::kPool || a.kind == MemoryKind::kArray;
+         return a.context == own && !other_owner;
        })) {
     platform_.device(gone.device)->release(gone);
   }

@@ -93,6 +93,7 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   Context(Platform& platform, Device& device, unsigned flags, bool primary);
   std::vector<Point> legacy_order(const Stream& stream);
   std::vector<std::shared_ptr<Stream>> all_streams();
+  void remove_arrays();
   void free_memory();
 
   Platform& platform_;

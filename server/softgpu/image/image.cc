@@ -6,6 +6,7 @@
 #include "server/softgpu/image/elf.h"
 #include "server/softgpu/image/fatbin.h"
 #include "server/softgpu/image/limits.h"
+#include "server/softgpu/image/linked.h"
 
 namespace outboard::softgpu::image {
 namespace {
@@ -76,10 +77,13 @@ Status add_best_ptx(std::span<const std::byte> container, Image* image) {
   image->summary += (image->summary.empty() ? "" : "; ") + summary_of(*entries);
   const auto ranked = rank_ptx(*entries, kDeviceSm);
   if (ranked.empty()) return {};
-  const FatbinEntry& best = ranked.front();
-  const auto text = decompress(best.compression, best.payload, best.expanded_bytes);
-  if (!text) return fail(text);
-  image->ptx_units.push_back(to_text(*text));
+  for (const FatbinEntry& entry : ranked) {
+    const auto text = decompress(entry.compression, entry.payload, entry.expanded_bytes);
+    if (!text) return fail(text);
+    image->ptx_units.push_back(to_text(*text));
+    // Usually alternatives, of which the first is the best; only a linked image has parts.
+    if ((entry.flags & kFlagLinkUnit) == 0) break;
+  }
   return {};
 }
 
