@@ -82,6 +82,27 @@ OperandSpec parse_spec(std::string_view text, std::string_view signature) {
 
 }  // namespace
 
+size_t Form::most_operands() const {
+  size_t count = 0;
+  for (const OperandSpec& spec : operands) count += spec.role != Role::kCarryIn && spec.role != Role::kCarryOut;
+  return count;
+}
+
+size_t Form::least_operands() const {
+  size_t count = 0;
+  for (const OperandSpec& spec : operands) {
+    count += spec.role != Role::kCarryIn && spec.role != Role::kCarryOut && !spec.optional;
+  }
+  return count;
+}
+
+const Form& Form::for_count(size_t count) const {
+  for (const Form* form = this; form != nullptr; form = form->other.get()) {
+    if (count >= form->least_operands() && count <= form->most_operands()) return *form;
+  }
+  return *this;
+}
+
 void FormTable::begin_group(const char* group) { group_ = group; }
 
 void FormTable::ignore(const char* opcode, const char* modifiers) {
@@ -103,7 +124,18 @@ void FormTable::add_one(std::string text, const char* signature, Handler handler
   form->flags = flags;
   for (std::string_view spec : split(signature, ' ')) form->operands.push_back(parse_spec(spec, signature));
   bases_[form->text.substr(0, form->text.find('.'))] = true;
-  if (!by_text_.emplace(form->text, form.get()).second) bad_row("form entered twice", form->text);
+  if (auto known = by_text_.find(form->text); known != by_text_.end()) {
+    Form* last = const_cast<Form*>(known->second);
+    for (;; last = last->other.get()) {
+      if (last->most_operands() >= form->least_operands() && form->most_operands() >= last->least_operands()) {
+        bad_row("form entered twice", form->text);
+      }
+      if (last->other == nullptr) break;
+    }
+    last->other = std::move(form);
+    return;
+  }
+  by_text_.emplace(form->text, form.get());
   forms_.push_back(std::move(form));
 }
 

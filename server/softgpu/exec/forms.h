@@ -11,6 +11,7 @@
 //   s32x4    four of them in braces (=s32x4 likewise)        [] [g]   address
 //   cc =cc   the carry flag; stands for no text              #        integer constant
 //   label    branch target                                   s32?     optional, at the end
+// Rows of one text with different numbers of operands may stand beside one another.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/softgpu/exec/isa.h"
 #include "server/softgpu/exec/op.h"
 #include "server/softgpu/ptx/types.h"
 
 namespace outboard::softgpu::exec {
-
-// What the handlers are compiled for. The best that the processor has is used unless a caller
-// asks for another (tests run all of them).
-enum class Isa : uint8_t { kAvx2, kAvx512, kBest };
-bool isa_available(Isa isa);
 
 enum class Role : uint8_t { kDestination, kSource, kAddress, kCarryOut, kCarryIn, kInteger, kLabel };
 
@@ -54,6 +51,13 @@ struct Form {
   Handler handler = nullptr;
   uint32_t aux = 0;
   uint32_t flags = 0;
+  std::unique_ptr<Form> other;  // the same text with another number of operands
+
+  // Textual operands: carry flags do not count.
+  size_t most_operands() const;
+  size_t least_operands() const;
+  // The one that takes `count` operands, this one if none does.
+  const Form& for_count(size_t count) const;
 };
 
 class FormTable {

@@ -61,7 +61,7 @@ class Device {
   // Number of multiprocessors reported (%nsmid).
   virtual uint32_t multiprocessors() const { return 1; }
   // Texture or surface object; nullptr if the handle names none.
-  virtual const TextureView* texture(uint64_t handle) const { return nullptr; }
+  virtual const TextureView* texture(uint64_t) const { return nullptr; }
   // True once the process wants running kernels to stop (context destroyed, launch time-out).
   virtual bool interrupted() const { return false; }
 };

@@ -10,9 +10,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "protocol/base/result.h"
+#include "server/softgpu/exec/isa.h"
 
 namespace outboard::softgpu::ptx {
 
@@ -29,6 +31,8 @@ struct Relocation {
   std::string symbol;
   int64_t addend = 0;
   uint32_t bytes = 8;
+  bool is_function = false;
+  uint32_t index = 0;  // of variables(), or of the image's functions
 };
 
 struct Variable {
@@ -76,6 +80,7 @@ struct CompileOptions {
   bool refuse_module = true;
   uint64_t max_text_bytes = 256ull << 20;
   uint32_t max_errors = 20;  // then compile() gives up
+  exec::Isa isa = exec::Isa::kBest;  // which build of the instruction handlers executes it
 };
 
 // `error` has one line per finding, "ptx LINE:COLUMN: error: sentence" with lines counted from 1
@@ -102,6 +107,7 @@ class Program {
   friend class Compiler;
   std::vector<Kernel> kernels_;
   std::vector<Variable> variables_;
+  std::unordered_map<std::string_view, uint32_t> kernel_index_, variable_index_;
   std::unique_ptr<Image> image_;
 };
 

@@ -13,7 +13,7 @@ struct TypeFacts {
 };
 
 // In the order of enum Type.
-constexpr std::array<TypeFacts, 23> kFacts{{
+constexpr std::array<TypeFacts, 22> kFacts{{
     {"", 0, TypeKind::kNone, Width::k32},
     {"pred", 0, TypeKind::kPredicate, Width::kPredicate},
     {"b8", 1, TypeKind::kBits, Width::k16},
@@ -35,7 +35,6 @@ constexpr std::array<TypeFacts, 23> kFacts{{
     {"u64", 8, TypeKind::kUnsigned, Width::k64},
     {"s64", 8, TypeKind::kSigned, Width::k64},
     {"f64", 8, TypeKind::kFloat, Width::k64},
-    {"f32x2", 8, TypeKind::kFloat, Width::k64},
     {"b128", 16, TypeKind::kBits, Width::k128},
 }};
 

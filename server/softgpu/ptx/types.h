@@ -12,7 +12,7 @@ enum class Type : uint8_t {
   kB8, kU8, kS8,
   kB16, kU16, kS16, kF16, kBF16,
   kB32, kU32, kS32, kF32, kF16x2, kBF16x2, kTF32,
-  kB64, kU64, kS64, kF64, kF32x2,
+  kB64, kU64, kS64, kF64,
   kB128,
 };
 

@@ -1,0 +1,241 @@
+#include "server/softgpu/exec/cta.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "server/softgpu/exec/special.h"
+#include "server/softgpu/ptx/image.h"
+
+namespace outboard::softgpu::exec {
+
+Buffer::~Buffer() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+bool Buffer::reserve(size_t bytes) {
+  if (bytes <= bytes_) return true;
+  bytes = (bytes + 4095) & ~size_t{4095};
+  void* fresh = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (fresh == MAP_FAILED) return false;
+  if (data_ != nullptr) munmap(data_, bytes_);
+  data_ = static_cast<std::byte*>(fresh);
+  bytes_ = bytes;
+  return true;
+}
+
+namespace {
+
+// CTAs reuse memory, and row strides that are powers of two put every warp on the same cache sets.
+constexpr size_t kWarpPadding = 192;
+
+void broadcast(std::byte* specials, Special special, uint32_t value) {
+  auto* row = reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes);
+  std::fill_n(row, kLanes, value);
+}
+
+}  // namespace
+
+void Cta::fill_specials(Warp& warp, std::byte* specials) {
+  const LaunchRequest& request = *launch->request;
+  const Dim3 &block = request.block, &grid = request.grid;
+  uint64_t wanted = launch->entry->specials;
+  auto wants = [&](Special special) { return wanted >> static_cast<unsigned>(special) & 1; };
+  auto row = [&](Special special) { return reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes); };
+  auto uniform = [&](Special special, uint64_t value) {
+    if (wants(special)) broadcast(specials, special, static_cast<uint32_t>(value));
+  };
+  uint32_t first = warp.index * kLanes;
+  if (block.y == 1 && block.z == 1) {
+    for (uint32_t lane = 0; lane < kLanes; ++lane) row(Special::kTidX)[lane] = first + lane;
+    broadcast(specials, Special::kTidY, 0);
+    broadcast(specials, Special::kTidZ, 0);
+  } else {
+    uint32_t x = first % block.x, y = first / block.x % block.y, z = first / block.x / block.y;
+    for (uint32_t lane = 0; lane < kLanes; ++lane) {
+      row(Special::kTidX)[lane] = x;
+      row(Special::kTidY)[lane] = y;
+      row(Special::kTidZ)[lane] = z;
+      if (++x == block.x) {
+        x = 0;
+        if (++y == block.y) {
+          y = 0;
+          ++z;
+        }
+      }
+    }
+  }
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    row(Special::kLaneid)[lane] = lane;
+    if (wants(Special::kLanemaskEq)) row(Special::kLanemaskEq)[lane] = 1u << lane;
+    if (wants(Special::kLanemaskLe)) row(Special::kLanemaskLe)[lane] = kAllLanes >> (31 - lane);
+    if (wants(Special::kLanemaskLt)) row(Special::kLanemaskLt)[lane] = (1u << lane) - 1;
+    if (wants(Special::kLanemaskGe)) row(Special::kLanemaskGe)[lane] = kAllLanes << lane;
+    if (wants(Special::kLanemaskGt)) row(Special::kLanemaskGt)[lane] = kAllLanes << lane << 1;
+  }
+  uniform(Special::kNtidX, block.x);
+  uniform(Special::kNtidY, block.y);
+  uniform(Special::kNtidZ, block.z);
+  uniform(Special::kCtaidX, number % grid.x);
+  uniform(Special::kCtaidY, number / grid.x % grid.y);
+  uniform(Special::kCtaidZ, number / grid.x / grid.y);
+  uniform(Special::kNctaidX, grid.x);
+  uniform(Special::kNctaidY, grid.y);
+  uniform(Special::kNctaidZ, grid.z);
+  uniform(Special::kWarpid, warp.index);
+  uniform(Special::kNwarpid, launch->warps);
+  uniform(Special::kNsmid, launch->device->multiprocessors());
+  uniform(Special::kSmid, number % std::max(1u, launch->device->multiprocessors()));
+  uniform(Special::kGridid, 0);
+  uniform(Special::kTotalSmemSize, launch->shared_bytes);
+  uniform(Special::kDynamicSmemSize, request.dynamic_shared_bytes);
+  uniform(Special::kDynamicSharedBase, launch->dynamic_shared_base);
+  uniform(Special::kEnvreg1, launch->workspace >> 32);
+  uniform(Special::kEnvreg2, launch->workspace);
+  uniform(Special::kZero, 0);
+  uniform(Special::kOne, 1);
+  broadcast(specials, Special::kStackPointer, 0);
+}
+
+bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
+  launch = &for_launch;
+  number = cta_number;
+  const ptx::FunctionCode& entry = *launch->entry;
+  size_t register_stride = entry.register_bytes + kWarpPadding;
+  size_t special_stride = kSpecialCount * kSpecialRowBytes;
+  size_t local_stride = size_t{launch->stack_bytes} * kLanes;
+  if (!registers_.reserve(register_stride * launch->warps) || !specials_.reserve(special_stride * launch->warps) ||
+      !local_.reserve(local_stride * launch->warps) || !shared.reserve(launch->shared_bytes + 64)) {
+    return false;
+  }
+  predicates_.assign(size_t{entry.predicates} * launch->warps, 0);
+  warps.resize(launch->warps);
+  for (Barrier& barrier : barriers_) barrier = Barrier{};
+  for (uint32_t i = 0; i < launch->warps; ++i) {
+    Warp& warp = warps[i];
+    std::byte* specials = specials_.data() + special_stride * i;
+    warp.bank[kBankRegisters] = registers_.data() + register_stride * i;
+    warp.bank[kBankConstants] = const_cast<std::byte*>(launch->constants);
+    warp.bank[kBankSpecial] = specials;
+    warp.predicates = predicates_.data() + size_t{entry.predicates} * i;
+    warp.predicates[kPredicateTrue] = kAllLanes;
+    warp.code = launch->code;
+    uint32_t lanes = std::min(kLanes, launch->threads - i * kLanes);
+    warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
+    warp.active = warp.waiting = warp.sync_waiting = warp.sync_released = 0;
+    warp.lowest_pending = kNowhere;
+    warp.running_ahead = false;
+    warp.last_ahead = 0;
+    warp.stop = Stop::kNone;
+    warp.index = i;
+    warp.cta = this;
+    warp.launch = launch;
+    warp.ranges = &ranges;
+    warp.shared = shared.data();
+    warp.shared_bytes = launch->shared_bytes;
+    warp.local = local_.data() + local_stride * i;
+    warp.stack_bytes = launch->stack_bytes;
+    std::fill_n(warp.next, kLanes, entry.entry);
+    std::fill_n(warp.at_barrier, kBarriers, 0u);
+    warp.saved.clear();
+    fill_specials(warp, specials);
+  }
+  return true;
+}
+
+Stop Cta::run(uint32_t rounds) {
+  uint32_t idle_rounds = 0;
+  for (;;) {
+    bool all_done = true, progress = false, runnable = false;
+    for (Warp& warp : warps) {
+      if (warp.stop == Stop::kDone) continue;
+      all_done = false;
+      if (~(warp.absent | warp.waiting) == 0) continue;
+      runnable = true;
+      const Op* op = warp.resume();
+      while (op != nullptr) op = op->run(warp, op);
+      if (warp.stop == Stop::kFault) return Stop::kFault;
+      if (warp.stop != Stop::kYielded) progress = true;
+    }
+    if (all_done) return Stop::kDone;
+    if (launch->failed.load(std::memory_order_relaxed)) return Stop::kFault;
+    if (!runnable) {
+      Warp& first = *std::find_if(warps.begin(), warps.end(), [](const Warp& w) { return w.stop != Stop::kDone; });
+      uint32_t lane = static_cast<uint32_t>(std::countr_zero(first.waiting));
+      fault(first, launch->code + (first.next[lane] ? first.next[lane] - 1 : 0), 719, lane,
+            "all threads left wait at barriers that nobody can complete");
+      return Stop::kFault;
+    }
+    if (progress) idle_rounds = 0;
+    else if (++idle_rounds >= rounds) return Stop::kYielded;
+  }
+}
+
+const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, const BarrierArrival& arrival) {
+  uint32_t lane = static_cast<uint32_t>(std::countr_zero(lanes));
+  if (arrival.barrier >= kBarriers) {
+    return fault(warp, op, 719, lane, "barrier " + std::to_string(arrival.barrier) + " does not exist; there are " + std::to_string(kBarriers));
+  }
+  Barrier& barrier = barriers_[arrival.barrier];
+  if (barrier.open && barrier.count != arrival.count) {
+    return fault(warp, op, 719, lane, "barrier " + std::to_string(arrival.barrier) + " is used with different thread counts at a time");
+  }
+  barrier.open = true;
+  barrier.count = arrival.count;
+  uint32_t holding = arrival.predicate & lanes;
+  barrier.population += static_cast<uint32_t>(std::popcount(holding));
+  barrier.all &= holding == lanes;
+  barrier.any |= holding != 0;
+  if (arrival.reduction != Reduction::kNone) barrier.waiters.push_back({&warp, lanes, arrival.reduction, arrival.destination});
+  if (!arrival.wait) {
+    // Partial warps count as whole ones, as on hardware.
+    bool whole = (lanes | warp.absent) == kAllLanes;
+    barrier.extra += whole ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
+    complete_if_ready(arrival.barrier);
+    return warp.active == lanes ? warp.code + after : warp.split(lanes, after, after);
+  }
+  for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) warp.next[std::countr_zero(rest)] = after;
+  for (uint32_t rest = warp.active & ~lanes; rest != 0; rest &= rest - 1) warp.next[std::countr_zero(rest)] = after;
+  warp.waiting |= lanes;
+  warp.at_barrier[arrival.barrier] |= lanes;
+  complete_if_ready(arrival.barrier);
+  return warp.select();
+}
+
+void Cta::complete_if_ready(uint32_t number) {
+  Barrier& barrier = barriers_[number];
+  uint32_t arrived = barrier.extra;
+  uint32_t missing = 0;
+  for (const Warp& warp : warps) {
+    uint32_t here = warp.at_barrier[number];
+    bool whole = here != 0 && (here | warp.absent) == kAllLanes;
+    arrived += whole ? kLanes : static_cast<uint32_t>(std::popcount(here));
+    missing += static_cast<uint32_t>(std::popcount(~(here | warp.absent)));
+  }
+  bool complete = barrier.count != 0 ? arrived >= barrier.count : missing == 0;
+  if (!complete) return;
+  for (const Waiter& waiter : barrier.waiters) {
+    if (waiter.reduction == Reduction::kPopulation) {
+      uint32_t* row = waiter.warp->row<uint32_t>(waiter.destination);
+      for (uint32_t rest = waiter.lanes; rest != 0; rest &= rest - 1) row[std::countr_zero(rest)] = barrier.population;
+    } else {
+      bool value = waiter.reduction == Reduction::kAnd ? barrier.all : barrier.any;
+      waiter.warp->set_predicate(waiter.destination, waiter.lanes, value ? kAllLanes : 0);
+    }
+  }
+  for (Warp& warp : warps) {
+    warp.waiting &= ~warp.at_barrier[number];
+    warp.at_barrier[number] = 0;
+  }
+  barrier = Barrier{};
+}
+
+void Cta::lanes_gone() {
+  for (uint32_t i = 0; i < kBarriers; ++i) {
+    if (barriers_[i].open) complete_if_ready(i);
+  }
+}
+
+}  // namespace outboard::softgpu::exec

@@ -1,0 +1,84 @@
+// A CTA: its warps, shared memory and barriers. Runs on one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/softgpu/exec/warp.h"
+
+namespace outboard::softgpu::exec {
+
+enum class Reduction : uint8_t { kNone, kPopulation, kAnd, kOr };
+
+struct BarrierArrival {
+  uint32_t barrier = 0;
+  uint32_t count = 0;  // threads, 0 for all of the CTA
+  bool wait = true;    // false for bar.arrive
+  Reduction reduction = Reduction::kNone;
+  uint32_t predicate = 0;    // per lane
+  uint32_t destination = 0;  // row or predicate, for the reduction's result
+};
+
+// Page-aligned memory without initialisation cost.
+class Buffer {
+ public:
+  Buffer() = default;
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  // At least `bytes`, contents undefined; keeps what it has if that is enough. False if memory is
+  // exhausted.
+  bool reserve(size_t bytes);
+  std::byte* data() const { return data_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+struct Cta {
+  // Sets up the CTA number `number` of the grid. False if memory is exhausted.
+  bool start(Launch& launch, RangeCache& ranges, uint64_t number);
+  // Runs until it is done, has failed or spends `rounds` rounds in which all that can run has
+  // only yielded.
+  Stop run(uint32_t rounds);
+
+  // A barrier instruction of the active lanes `lanes` of a warp. They go on at `after`.
+  const Op* arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, const BarrierArrival& arrival);
+  // Lanes have exited, so that barriers may be complete.
+  void lanes_gone();
+
+  Launch* launch = nullptr;
+  std::vector<Warp> warps;
+  uint64_t number = 0;
+  Buffer shared;
+
+ private:
+  struct Waiter {
+    Warp* warp;
+    uint32_t lanes;
+    Reduction reduction;
+    uint32_t destination;
+  };
+  struct Barrier {
+    bool open = false;  // somebody has arrived
+    uint32_t count = 0;
+    uint32_t extra = 0;  // threads that arrived without waiting
+    uint32_t population = 0;
+    bool all = true;
+    bool any = false;
+    std::vector<Waiter> waiters;  // only those with a reduction
+  };
+
+  void fill_specials(Warp& warp, std::byte* specials);
+  void complete_if_ready(uint32_t number);
+
+  Barrier barriers_[kBarriers];
+  Buffer registers_, local_;
+  std::vector<uint32_t> predicates_;
+  Buffer specials_;
+};
+
+}  // namespace outboard::softgpu::exec

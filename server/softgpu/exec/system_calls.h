@@ -1,0 +1,14 @@
+// Functions that device code may call without defining them: printf and the heap.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace outboard::softgpu::exec {
+
+enum class SystemCall : uint8_t { kPrint, kAllocate, kFree, kAssertFail, kCount };
+
+// Number of a system call by its symbol ("vprintf", "malloc", ...), or -1.
+int find_system_call(std::string_view name);
+
+}  // namespace outboard::softgpu::exec

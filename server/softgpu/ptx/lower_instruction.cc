@@ -1,0 +1,204 @@
+// From an instruction's text to its form, and from its operands to IR.
+#include "server/softgpu/ptx/lower.h"
+
+namespace outboard::softgpu::ptx {
+
+using exec::OperandSpec;
+using exec::Role;
+
+namespace {
+
+// Replaces the modifier `from` (".param") by `to`, if it is there.
+std::string replace_modifier(std::string_view opcode, std::string_view from, std::string_view to) {
+  size_t at = opcode.find(from);
+  std::string text(opcode);
+  if (at != std::string::npos) text.replace(at, from.size(), to);
+  return text;
+}
+
+bool has_modifier(std::string_view opcode, std::string_view modifier) {
+  size_t at = opcode.find(modifier);
+  return at != std::string_view::npos && (at + modifier.size() == opcode.size() || opcode[at + modifier.size()] == '.' || opcode[at + modifier.size()] == ':');
+}
+
+}  // namespace
+
+void FunctionLowering::set_guard(IrInstruction& ir, const Instruction& source) {
+  if (source.guard.empty()) return;
+  Resolved name;
+  if (!resolve_register(source.guard, name) || name.type != Type::kPred) {
+    return error(source.at, "guard '" + std::string(source.guard) + "' is not a predicate register");
+  }
+  ir.guard = name.index;
+  ir.guard_negated = source.guard_negated;
+}
+
+uint32_t FunctionLowering::begin(const exec::Form& form, const Instruction& source) {
+  if (!open_) {
+    ir_.blocks.emplace_back();
+    begin_block(static_cast<uint32_t>(ir_.blocks.size() - 1));
+  }
+  current_ = IrInstruction{};
+  current_.form = &form;
+  current_.line = source.at.line;
+  set_guard(current_, source);
+  pending_.clear();
+  widens_.clear();
+  return 0;
+}
+
+void FunctionLowering::finish() {
+  current_.first_operand = static_cast<uint32_t>(ir_.operands.size());
+  current_.operand_count = static_cast<uint16_t>(pending_.size());
+  ir_.operands.insert(ir_.operands.end(), pending_.begin(), pending_.end());
+  ir_.instructions.push_back(current_);
+  Instruction plain{"", {}, false, 0, 0, Position{current_.line, 1}};
+  for (const Widen& widen : widens_) {
+    std::string sign = widen.is_signed ? "s" : "u";
+    emit_internal("widen." + sign + std::to_string(8 * width_bytes(widen.to_width)) + "." + sign + std::to_string(8 * width_bytes(widen.from_width)), plain,
+                  {{ValueKind::kRegister, true, false, false, widen.to}, {ValueKind::kRegister, false, false, false, widen.from}});
+    ir_.instructions.back().guard = current_.guard;
+    ir_.instructions.back().guard_negated = current_.guard_negated;
+  }
+  widens_.clear();
+}
+
+const exec::Form* FunctionLowering::internal_form(std::string_view text, Position at) {
+  const exec::Form* form = context_.forms().find(text);
+  if (form == nullptr) refuse(at, "internal instruction '" + std::string(text) + "' is missing");
+  return form;
+}
+
+// One instruction that the text does not have. Leaves the current instruction alone.
+void FunctionLowering::emit_internal(std::string_view text, const Instruction& source, std::initializer_list<IrOperand> operands) {
+  const exec::Form* form = internal_form(text, source.at);
+  if (form == nullptr) return;
+  if (!open_) {
+    ir_.blocks.emplace_back();
+    begin_block(static_cast<uint32_t>(ir_.blocks.size() - 1));
+  }
+  IrInstruction ir;
+  ir.form = form;
+  ir.line = source.at.line;
+  ir.first_operand = static_cast<uint32_t>(ir_.operands.size());
+  ir.operand_count = static_cast<uint16_t>(operands.size());
+  ir_.operands.insert(ir_.operands.end(), operands.begin(), operands.end());
+  ir_.instructions.push_back(ir);
+}
+
+// Parameters of functions and of calls are local memory here; only a kernel's own are not.
+std::string FunctionLowering::memory_opcode(const Instruction& source) {
+  std::string opcode = replace_modifier(replace_modifier(source.opcode, ".param::entry", ".param"), ".param::func", ".param");
+  if (!has_modifier(opcode, ".param") || opcode.starts_with("cvta") || opcode.starts_with("isspacep")) return opcode;
+  bool frame = !function_.is_entry;
+  for (uint32_t i = 0; i < source.operand_count; ++i) {
+    const Operand& operand = module_.operands[source.first_operand + i];
+    if (operand.kind != OperandKind::kAddress || operand.name.empty()) continue;
+    Resolved name = resolve(operand.name);
+    if (name.kind == Resolved::Kind::kLocal) frame = name.local.kind == LocalKind::kFrame;
+  }
+  return frame ? replace_modifier(opcode, ".param", ".local") : opcode;
+}
+
+const exec::Form* FunctionLowering::find_form(const Instruction& source, const std::string& opcode) {
+  const exec::Form* form = context_.forms().find(opcode);
+  if (form != nullptr && (form->flags & exec::kInternal) == 0) return form;
+  std::string base(opcode.substr(0, opcode.find('.')));
+  if (!context_.forms().knows(base)) {
+    refuse(source.at, "instruction '" + std::string(source.opcode.substr(0, 80)) + "' is unknown or not supported by the software device");
+  } else {
+    refuse(source.at, "'" + std::string(source.opcode.substr(0, 80)) + "': this form of '" + base + "' is not supported by the software device");
+  }
+  return nullptr;
+}
+
+void FunctionLowering::instruction(const Instruction& source) {
+  std::span<const Operand> operands(module_.operands.data() + source.first_operand, source.operand_count);
+  std::string_view base = source.opcode.substr(0, source.opcode.find('.'));
+  if (control(source, base, operands)) return;
+  // Packing and unpacking moves are forms of their own.
+  if (base == "mov" && operands.size() == 2) {
+    for (int side = 0; side < 2; ++side) {
+      uint32_t count = operands[side].element_count;
+      if (operands[side].kind != OperandKind::kVector) continue;
+      std::string text = std::string(source.opcode) + (side == 0 ? ".unpack" : ".pack") + std::to_string(count);
+      const exec::Form* form = context_.forms().find(text);
+      if (form == nullptr) return refuse(source.at, "'" + std::string(source.opcode) + "' with a vector of " + std::to_string(count) + " is not supported");
+      return generic(source, *form, operands);
+    }
+  }
+  const exec::Form* form = nullptr;
+  bool memory = base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red";
+  if (memory || base == "cvta" || base == "isspacep") {
+    form = find_form(source, memory_opcode(source));
+  } else {
+    form = context_.forms().find(source.opcode);
+    if (form == nullptr || (form->flags & exec::kInternal) != 0) form = find_form(source, std::string(source.opcode));
+  }
+  if (form != nullptr) generic(source, *form, operands);
+}
+
+void FunctionLowering::generic(const Instruction& source, const exec::Form& first_form, std::span<const Operand> operands) {
+  const exec::Form& form = first_form.other == nullptr ? first_form : first_form.for_count(operands.size());
+  begin(form, source);
+  size_t next = 0;
+  bool good = true;
+  bool second_address = false;
+  for (const OperandSpec& spec : form.operands) {
+    if (spec.role == Role::kCarryIn || spec.role == Role::kCarryOut) {
+      if (carry_ == kNoIndex) carry_ = add_register(Width::kPredicate);
+      put({ValueKind::kRegister, spec.role == Role::kCarryOut, true, false, carry_});
+      continue;
+    }
+    if (next == operands.size()) {
+      if (!spec.optional) {
+        return error(source.at, "'" + std::string(source.opcode) + "' has " + std::to_string(operands.size()) + " operands, which is too few");
+      }
+      for (unsigned i = 0; i < spec.count; ++i) put({});
+      continue;
+    }
+    const Operand& operand = operands[next++];
+    if (spec.role == Role::kAddress) {
+      good &= address(operand, second_address);
+      second_address = true;
+      continue;
+    }
+    if (spec.count > 1 || operand.kind == OperandKind::kVector) {
+      std::span<const Operand> elements = elements_of(operand);
+      Resolved name;
+      if (operand.kind == OperandKind::kName && resolve_register(operand.name, name) && name.kind == Resolved::Kind::kVector && name.count == spec.count) {
+        for (unsigned i = 0; i < spec.count; ++i) {
+          put({ValueKind::kRegister, spec.role == Role::kDestination, false, false, name.index + i});
+        }
+        continue;
+      }
+      if (operand.kind != OperandKind::kVector || elements.size() != spec.count) {
+        return error(operand.at, "'" + std::string(source.opcode) + "' takes a vector of " + std::to_string(spec.count) + " here");
+      }
+      for (const Operand& part : elements) good &= element(spec, form, part, source);
+      continue;
+    }
+    if (spec.pair) {
+      if (operand.kind == OperandKind::kPair) {
+        good &= element(spec, form, elements_of(operand)[0], source);
+        OperandSpec predicate;
+        predicate.role = Role::kDestination;
+        predicate.type = Type::kPred;
+        good &= element(predicate, form, elements_of(operand)[1], source);
+      } else {
+        good &= element(spec, form, operand, source);
+        put({ValueKind::kRaw, true, true, false, exec::kPredicateTrash});
+      }
+      continue;
+    }
+    good &= element(spec, form, operand, source);
+  }
+  if (next < operands.size()) {
+    return error(operands[next].at, "'" + std::string(source.opcode) + "' has " + std::to_string(operands.size()) + " operands, which is too many");
+  }
+  if (!good) return;
+  finish();
+  if ((form.flags & exec::kTerminator) != 0 && source.guard.empty()) end_block();
+}
+
+}  // namespace outboard::softgpu::ptx
