@@ -3,6 +3,7 @@
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/launch_parameters.h"
 #include "client-lib/session/client.h"
+#include "client-lib/state/per_thread.h"
 #include "protocol/wire/messages_launch_gen.h"
 
 namespace outboard::client::calls {
@@ -106,7 +107,7 @@ CUresult cuLaunchKernelEx(Client& client, const CUlaunchConfig* config, CUfuncti
                           void** extra, CUstream default_stream) {
   if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr)) return CUDA_ERROR_INVALID_VALUE;
   // Reused, so that launches with attributes allocate nothing in steady state either.
-  thread_local wire::LaunchKernelRequest request;
+  auto& request = per_thread<wire::LaunchKernelRequest>();
   request.cooperative = false;
   request.parameters = {};
   request.attributes.resize(config->numAttrs);

@@ -1,7 +1,8 @@
 #include "client-lib/calls/launch_parameters.h"
 
 #include <cstring>
-#include <memory>
+
+#include "client-lib/state/per_thread.h"
 
 namespace outboard::client::calls {
 namespace {
@@ -9,20 +10,17 @@ namespace {
 // CUDA's limit on kernel parameters since compute capability 7.0 (CUDA 12.1).
 constexpr size_t kMaxParameterBytes = 32764;
 
-// A packed parameter buffer of this thread; memory is reused.
-std::byte* parameter_buffer() {
-  // On the heap and not in thread-local storage, which a dlopen'ed library should use sparingly.
-  thread_local std::unique_ptr<std::byte[]> buffer;
-  if (!buffer) buffer = std::make_unique<std::byte[]>(kMaxParameterBytes);
-  return buffer.get();
-}
+// A packed parameter buffer of this thread.
+struct ParameterBuffer {
+  std::byte bytes[kMaxParameterBytes];
+};
 
 // From the array of pointers, one per parameter.
 CUresult pack(const FunctionInfo& function, void** kernel_parameters, std::span<const std::byte>* packed) {
   if (!function.layout_known) return CUDA_ERROR_NOT_SUPPORTED;
   if (function.parameters.empty()) return CUDA_SUCCESS;
   if (kernel_parameters == nullptr || function.parameter_bytes > kMaxParameterBytes) return CUDA_ERROR_INVALID_VALUE;
-  std::byte* buffer = parameter_buffer();
+  std::byte* buffer = per_thread<ParameterBuffer>().bytes;
   uint32_t filled = 0;
   for (size_t i = 0; i < function.parameters.size(); ++i) {
     const FunctionParameter& parameter = function.parameters[i];

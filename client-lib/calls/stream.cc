@@ -2,6 +2,7 @@
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/session/client.h"
+#include "client-lib/state/per_thread.h"
 #include "protocol/wire/messages_launch_gen.h"
 #include "protocol/wire/messages_stream_gen.h"
 
@@ -52,7 +53,7 @@ CUresult capture_info(Client& client, CUstream stream, const CaptureOut& out) {
   if (const CUresult result = client.call(request, reply); result != CUDA_SUCCESS) return result;
   *out.status = static_cast<CUstreamCaptureStatus>(reply.status);
   if (*out.status != CU_STREAM_CAPTURE_STATUS_ACTIVE) return CUDA_SUCCESS;
-  thread_local CaptureAnswer answer;
+  auto& answer = per_thread<CaptureAnswer>();
   answer.dependencies.clear();
   for (const wire::Handle node : reply.dependencies) answer.dependencies.push_back(to_application<CUgraphNode>(node));
   answer.edges = reply.edges;

@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "client-lib/state/per_thread.h"
+
 namespace outboard::client {
 
 struct ThreadStates::Owner {
@@ -27,8 +29,6 @@ struct ThreadEntries {
         if (owner->at_thread_exit) owner->at_thread_exit(*entry.state);
       }
     }
-    last_key = nullptr;
-    last_state = nullptr;
   }
 
   ThreadState& find_or_make(const std::shared_ptr<ThreadStates::Owner>& owner) {
@@ -48,12 +48,6 @@ struct ThreadEntries {
   }
 };
 
-namespace {
-// Global-dynamic TLS (see outboard_options): the library is dlopen'ed into processes whose static
-// TLS block is already laid out.
-thread_local ThreadEntries thread_entries;
-}  // namespace
-
 ThreadStates::ThreadStates(AtThreadExit at_thread_exit) : owner_(std::make_shared<Owner>()) {
   owner_->at_thread_exit = std::move(at_thread_exit);
 }
@@ -64,7 +58,7 @@ ThreadStates::~ThreadStates() {
 }
 
 ThreadState& ThreadStates::mine() {
-  ThreadEntries& entries = thread_entries;
+  ThreadEntries& entries = per_thread<ThreadEntries>();
   if (entries.last_key == owner_.get()) return *entries.last_state;
   return entries.find_or_make(owner_);
 }
