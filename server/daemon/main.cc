@@ -31,7 +31,7 @@ void stop_on_signals(Server& server) {
 // False when the parent is gone already.
 bool end_with_parent(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  return ::getppid() == parent && parent != 1;
+  return ::getppid() == parent;
 }
 
 void tell_ready(int fd, const std::string& line) {

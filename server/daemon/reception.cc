@@ -33,14 +33,24 @@ void Reception::accept_all(transport::Listener& listener) {
   }
 }
 
+// With the lock held.
+void Reception::make_room() {
+  size_t waiting = 0;
+  Pending* oldest = nullptr;
+  for (Pending& pending : pending_) {
+    if (pending.finished || pending.evicted) continue;
+    if (oldest == nullptr) oldest = &pending;
+    ++waiting;
+  }
+  if (waiting < options_.max_pending) return;
+  oldest->evicted = true;
+  oldest->transport->shutdown();
+}
+
 void Reception::begin(std::unique_ptr<transport::Transport> transport) {
   std::lock_guard lock(mutex_);
   if (closed_) return;
-  if (pending_.size() >= options_.max_pending) {
-    log_.warn("A connection (" + transport->description() + ") was dropped: " + std::to_string(pending_.size()) +
-              " others have not said hello yet.");
-    return;
-  }
+  make_room();
   const auto pending = pending_.emplace(pending_.end());
   pending->transport = std::move(transport);
   pending->thread = std::thread([this, pending] { greet(pending); });
@@ -54,12 +64,14 @@ void Reception::greet(std::list<Pending>::iterator pending) {
   const Status checked = check(transport, visitor);
   {
     std::lock_guard lock(mutex_);
-    if (checked && !closed_) {
+    if (checked && !closed_ && !pending->evicted) {
       visitor.transport = std::move(pending->transport);
       visitors_.push_back(std::move(visitor));
     } else {
       log_.warn("A connection (" + transport.description() + ") was turned away: " +
-                (checked ? "The server is stopping." : checked.error().message));
+                (pending->evicted ? "It did not say hello while many others came."
+                 : checked        ? "The server is stopping."
+                                  : checked.error().message));
       pending->transport.reset();
     }
     pending->finished = true;

@@ -28,8 +28,9 @@ struct Visitor {
 };
 
 struct ReceptionOptions {
-  // Connections that have not said hello yet; more are turned away without an answer.
-  size_t max_pending = 32;
+  // Connections that have not said hello yet. One more, and the oldest of them is hung up on: it had
+  // the longest time to speak, and somebody who only connects must not keep others out.
+  size_t max_pending = 64;
   std::chrono::milliseconds hello_timeout{5000};
   uid_t own_uid = 0;
   std::vector<uid_t> allowed_uids;
@@ -57,9 +58,11 @@ class Reception {
   struct Pending {
     std::unique_ptr<transport::Transport> transport;  // null once handed on
     bool finished = false;
+    bool evicted = false;
     std::thread thread;
   };
 
+  void make_room();
   void accept_all(transport::Listener& listener);
   void begin(std::unique_ptr<transport::Transport> transport);
   void greet(std::list<Pending>::iterator pending);

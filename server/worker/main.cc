@@ -26,6 +26,8 @@ namespace outboard::server {
 namespace {
 
 constexpr int kProgressIntervalMs = 1000;
+// How many of these a session may go on after its client has hung up.
+constexpr int kHangUpIntervals = 3;
 
 // What a worker never needs: more rights through set-uid programs, core files with tenants' data.
 void confine() {
@@ -64,16 +66,29 @@ int probe(const char* request) {
   return control::send(kControlFd, probed) ? 0 : 1;
 }
 
-// Tells the daemon how far the session is, and does what the daemon says. Ends with the socket.
-void attend_control(WorkerSession& session, const std::atomic<bool>& over) {
+void report_end(const SessionEnd& end) {
+  // Without a daemon there is nobody to tell.
+  [[maybe_unused]] const Status sent =
+      control::send(kControlFd, control::Ended{end.orderly, end.reason, end.totals});
+}
+
+// Tells the daemon how far the session is, does what the daemon says, and notices when the client is
+// gone while the dispatch thread is inside a driver call that does not come back.
+void attend(WorkerSession& session, const std::atomic<bool>& over) {
   SessionTotals told;
+  int hang_ups = 0;
   while (!over) {
-    pollfd control{kControlFd, POLLIN, 0};
-    const int ready = ::poll(&control, 1, kProgressIntervalMs);
-    if (ready > 0) {
+    pollfd waiting[2] = {{kControlFd, POLLIN, 0}, {hang_ups == 0 ? kConnectionFd : -1, POLLRDHUP, 0}};
+    ::poll(waiting, 2, kProgressIntervalMs);
+    if (waiting[0].revents != 0) {
       auto message = control::receive(kControlFd);
       if (!message || !*message) return;
       if (const auto* stop = std::get_if<control::Stop>(&**message)) session.stop(stop->reason);
+    }
+    if (hang_ups != 0 || waiting[1].revents != 0) ++hang_ups;
+    if (hang_ups > kHangUpIntervals && !over) {
+      report_end({false, "The client is gone, and a call of it did not end.", session.totals()});
+      std::_Exit(0);
     }
     const SessionTotals totals = session.totals();
     if (totals == told) continue;
@@ -81,12 +96,6 @@ void attend_control(WorkerSession& session, const std::atomic<bool>& over) {
     [[maybe_unused]] const Status sent = control::send(kControlFd, control::Progress{totals});
     told = totals;
   }
-}
-
-void report_end(const SessionEnd& end) {
-  // Without a daemon there is nobody to tell.
-  [[maybe_unused]] const Status sent =
-      control::send(kControlFd, control::Ended{end.orderly, end.reason, end.totals});
 }
 
 // Returns only when the session could not begin.
@@ -112,8 +121,9 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   };
   WorkerSession session(**transport, driver->api(), std::move(config), log);
   std::atomic<bool> over{false};
-  std::thread control([&] { attend_control(session, over); });
-  SessionEnd end = session.run();
+  std::thread control([&] { attend(session, over); });
+  const SessionEnd end = session.run();
+  over = true;
   report_end(end);
   // Threads may still wait inside the driver: the end of the process is what frees everything.
   std::_Exit(0);

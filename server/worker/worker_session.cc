@@ -203,7 +203,7 @@ void WorkerSession::stop(const std::string& reason) {
   }
   // The client may be gone already; then there is nobody to tell.
   [[maybe_unused]] const Status told =
-      outbox_.say_goodbye({.orderly = true, .kind = ErrorKind::kDisconnected, .message = reason});
+      outbox_.say_goodbye({.orderly = false, .kind = ErrorKind::kDisconnected, .message = reason});
   transport_.shutdown();
 }
 

@@ -1,0 +1,61 @@
+// A driver for tests: it remembers what it was asked, answers what the test wants, and can hold a
+// waiting call until the test lets it go. DriverApi's functions have no user data, so one is current
+// at a time.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/device/driver_api_gen.h"
+
+namespace outboard::server::testing {
+
+class FakeDriver {
+ public:
+  FakeDriver();
+  ~FakeDriver() { current_ = nullptr; }
+
+  const DriverApi& api() const { return api_; }
+
+  // The next call of this symbol fails so.
+  void fail_next(const std::string& symbol, CUresult result);
+  // Waiting calls block from now on, until open() is called.
+  void close_gate();
+  void open_gate();
+
+  std::vector<std::string> calls() const;
+  size_t count(const std::string& call) const;
+  std::vector<std::byte> last_parameters() const;
+  CUcontext context_of_last_alloc() const;
+  // Runs the last host function that was launched, on the calling thread.
+  void run_host_function();
+
+ private:
+  CUresult note(const std::string& symbol);
+  void wait_at_gate();
+  static FakeDriver& self() { return *current_; }
+  void install();
+  void install_memory();
+
+  static inline FakeDriver* current_ = nullptr;
+  static inline thread_local CUcontext thread_context_ = nullptr;
+  DriverApi api_;
+  mutable std::mutex mutex_;
+  std::condition_variable gate_changed_;
+  bool gate_open_ = true;
+  std::vector<std::string> calls_;
+  std::map<std::string, CUresult> failures_;
+  std::vector<std::byte> parameters_;
+  CUcontext alloc_context_ = nullptr;
+  uintptr_t next_handle_ = 0x1000;
+  CUdeviceptr next_address_ = 0x7000'0000'0000;
+  CUhostFn host_function_ = nullptr;
+  void* host_data_ = nullptr;
+};
+
+}  // namespace outboard::server::testing
