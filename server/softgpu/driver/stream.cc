@@ -1,5 +1,8 @@
 // Streams.
+#include <algorithm>
+
 #include "server/softgpu/device/environment.h"
+#include "server/softgpu/device/graph.h"
 #include "server/softgpu/driver/driver.h"
 
 using namespace outboard::softgpu;
@@ -37,7 +40,10 @@ CUresult cuStreamDestroy(CUstream handle) { return cuStreamDestroy_v2(handle); }
 
 CUresult cuStreamSynchronize(CUstream handle) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
-    if (stream->capturing()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (const auto capture = stream->capture()) {
+      capture->invalidate();
+      return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     return context.synchronize(stream);
   });
 }

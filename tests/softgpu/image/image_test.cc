@@ -87,7 +87,7 @@ TEST(Image, SassAloneIsRefusedByName) {
 }
 
 TEST(Image, GarbageIsRefused) {
-  std::vector<std::byte> data(100, std::byte{0x80});
+  std::vector<std::byte> data(100, std::byte{0x01});
   EXPECT_FALSE(open_image(data));
   EXPECT_FALSE(open_image(std::span<const std::byte>()));
   EXPECT_FALSE(open_image_at(nullptr));

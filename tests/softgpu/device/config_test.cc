@@ -1,0 +1,83 @@
+#include "server/softgpu/device/config.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "server/softgpu/device/attributes.h"
+#include "protocol/abi/cuda_abi_gen.h"
+
+namespace outboard::softgpu {
+namespace {
+
+Result<DeviceConfig> read(std::map<std::string, std::string> values) {
+  return read_config([values = std::move(values)](const char* name) -> const char* {
+    const auto found = values.find(name);
+    return found == values.end() ? nullptr : found->second.c_str();
+  });
+}
+
+TEST(Config, SizesInBinaryUnits) {
+  EXPECT_EQ(parse_bytes("8GiB").value(), uint64_t{8} << 30);
+  EXPECT_EQ(parse_bytes("8G").value(), uint64_t{8} << 30);
+  EXPECT_EQ(parse_bytes("512mb").value(), uint64_t{512} << 20);
+  EXPECT_EQ(parse_bytes("1048576").value(), uint64_t{1} << 20);
+  for (const char* wrong : {"", "G", "8X", "8GG", "-1", "99999999999999T", "8 G"}) EXPECT_FALSE(parse_bytes(wrong)) << wrong;
+}
+
+TEST(Config, ValuesThatMakeNoSenseAreNamed) {
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"OUTBOARD_SOFTGPU_DEVICES", "17"},
+                                                                      {"OUTBOARD_SOFTGPU_DEVICES", "0"},
+                                                                      {"OUTBOARD_SOFTGPU_CORES", "many"},
+                                                                      {"OUTBOARD_SOFTGPU_MEMORY", "1k"}}) {
+    const auto config = read({{name, value}});
+    ASSERT_FALSE(config) << name;
+    EXPECT_NE(config.error().message.find(name), std::string::npos);
+    EXPECT_NE(config.error().message.find(value), std::string::npos);
+  }
+}
+
+TEST(Config, SettingsAreTaken) {
+  const auto config = read({{"OUTBOARD_SOFTGPU_DEVICES", "3"},
+                            {"OUTBOARD_SOFTGPU_MEMORY", "1GiB"},
+                            {"OUTBOARD_SOFTGPU_CORES", "5"},
+                            {"OUTBOARD_SOFTGPU_STATE", "none"}});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->devices, 3u);
+  EXPECT_EQ(config->memory_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(config->cores, 5u);
+  EXPECT_TRUE(config->state_folder.empty());
+  EXPECT_EQ(config->visible, (std::vector<uint32_t>{0, 1, 2}));
+}
+
+TEST(Config, VisibleDevices) {
+  using List = std::vector<uint32_t>;
+  EXPECT_EQ(visible_devices(nullptr, 3, "host"), (List{0, 1, 2}));
+  EXPECT_EQ(visible_devices("", 3, "host"), List{});
+  EXPECT_EQ(visible_devices("2,0", 3, "host"), (List{2, 0}));
+  EXPECT_EQ(visible_devices("1, 7, 0", 3, "host"), List{1});  // ends at the first that is not there
+  EXPECT_EQ(visible_devices("1,1", 3, "host"), List{1});
+  EXPECT_EQ(visible_devices("-1", 3, "host"), List{});
+  EXPECT_EQ(visible_devices(uuid_text(device_uuid("host", 2)).substr(0, 16).c_str(), 3, "host"), List{2});
+}
+
+TEST(Config, UuidsAreStableAndDiffer) {
+  EXPECT_EQ(device_uuid("a", 0), device_uuid("a", 0));
+  EXPECT_NE(device_uuid("a", 0), device_uuid("a", 1));
+  EXPECT_NE(device_uuid("a", 0), device_uuid("b", 0));
+  EXPECT_EQ(uuid_text(device_uuid("a", 0)).size(), 40u);
+}
+
+TEST(Attributes, EveryIdHasAValueAndOthersNone) {
+  int value = 0;
+  for (int id = 1; id < CU_DEVICE_ATTRIBUTE_MAX; ++id) EXPECT_TRUE(device_attribute({0, 4}, id, &value)) << id;
+  EXPECT_FALSE(device_attribute({0, 4}, 0, &value));
+  EXPECT_FALSE(device_attribute({0, 4}, CU_DEVICE_ATTRIBUTE_MAX, &value));
+  ASSERT_TRUE(device_attribute({0, 4}, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, &value));
+  EXPECT_EQ(value, 4);
+  ASSERT_TRUE(device_attribute({1, 4}, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &value));
+  EXPECT_EQ(value, 9);
+}
+
+}  // namespace
+}  // namespace outboard::softgpu
