@@ -82,7 +82,7 @@ Status WorkerSession::receive_one(wire::FrameReceiver& receiver) {
   }
   if (const auto* heartbeat = envelope.as<wire::Heartbeat>()) {
     if (heartbeat->wants_answer) outbox_.answer_heartbeat();
-    return outbox_.flush();
+    return send_ready();
   }
   return violation(text("The client sent a frame of the kind \"", wire::envelope_kind_name(envelope),
                         "\" in the middle of a session."));
@@ -101,7 +101,15 @@ Status WorkerSession::process_commands(const wire::Frame& frame) {
   }
   if (Status complete = reader.end(); !complete) return complete;
   outbox_.acknowledge(expected_sequence_ - 1);
-  return outbox_.flush();
+  return send_ready();
+}
+
+// A client that has left reads nothing any more, but what it said before is still to be received: a
+// broken connection is noticed there.
+Status WorkerSession::send_ready() {
+  Status sent = outbox_.flush();
+  if (!sent && sent.error().kind == ErrorKind::kDisconnected) return {};
+  return sent;
 }
 
 Status WorkerSession::process(const wire::Command& command) {
@@ -115,7 +123,7 @@ Status WorkerSession::process(const wire::Command& command) {
   if (command.bulk_bytes != 0 && !info.request_bulk) return broken("carries bulk data, but has no use for any");
   // What takes long must not hold up what is ready.
   if (info.allocates || info.request_bulk) {
-    if (Status flushed = outbox_.flush(); !flushed) return flushed;
+    if (Status sent = send_ready(); !sent) return sent;
   }
 
   CommandOutput output;

@@ -64,6 +64,7 @@ class WorkerSession {
   Status welcome();
   // The session goes on until a Status is not ok or `ended_` is set.
   Status receive_one(wire::FrameReceiver& receiver);
+  Status send_ready();
   Status process_commands(const wire::Frame& frame);
   Status process(const wire::Command& command);
   Status defer(const wire::Command& command, DeferredCall work);
