@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 
@@ -34,11 +35,10 @@ void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
   app.set_config("--config", ::access(kConfigFile, R_OK) == 0 ? kConfigFile : "", "Read settings from this TOML file");
   app.set_version_flag("--version", std::string("outboard-server ") + OUTBOARD_VERSION);
   app.add_option("--listen", options.listen,
-                 "Address to serve: unix:/PATH, or HOST:PORT with a loopback host; may be repeated")
-      ->envname("OUTBOARD_SERVER_LISTEN")
+                 "Address to serve: unix:/PATH, or HOST:PORT with a loopback host; may be repeated "
+                 "[OUTBOARD_SERVER_LISTEN]")
       ->type_name("ADDRESS");
-  app.add_option("--driver", options.driver, "Driver to serve: auto, softgpu, or the path of a libcuda.so.1")
-      ->envname("OUTBOARD_SERVER_DRIVER")
+  app.add_option("--driver", options.driver, "Driver to serve: auto, softgpu, or the path of a libcuda.so.1 [OUTBOARD_SERVER_DRIVER]")
       ->capture_default_str();
   app.add_option("--max-sessions", options.max_sessions, "Sessions at a time; more are refused")
       ->check(CLI::Range(1, 100000))
@@ -48,14 +48,33 @@ void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
   app.add_option("--hello-timeout-ms", typed.hello_timeout_ms, "How long a new connection may take to say hello")
       ->check(CLI::Range(1, 600000))
       ->capture_default_str();
-  app.add_option("--log-level", typed.log_level, "error, warn, info or debug")
-      ->envname("OUTBOARD_LOG")
+  app.add_option("--log-level", typed.log_level, "error, warn, info or debug [OUTBOARD_LOG]")
       ->capture_default_str();
-  app.add_option("--log-file", options.log.file_path, "Log to this file instead of standard error")
-      ->envname("OUTBOARD_LOG_FILE");
+  app.add_option("--log-file", options.log.file_path, "Log to this file instead of standard error [OUTBOARD_LOG_FILE]");
   app.add_option("--worker", options.worker_program, "Path of outboard-worker (default: beside this program)");
   app.add_flag("--exit-with-parent", options.exit_with_parent, "Stop when the process that started this one ends");
   app.add_option("--ready-fd", options.ready_fd, "Write one line to this descriptor when ready, then close it");
+}
+
+// Variables stand between the command line and the file, so they count as if they had been typed,
+// unless the same option was. (CLI11's own support for variables ranks them below the file.)
+std::vector<std::string> with_variables(int argc, const char* const* argv) {
+  constexpr std::pair<const char*, const char*> kVariables[] = {{"--listen", "OUTBOARD_SERVER_LISTEN"},
+                                                                {"--driver", "OUTBOARD_SERVER_DRIVER"},
+                                                                {"--log-level", "OUTBOARD_LOG"},
+                                                                {"--log-file", "OUTBOARD_LOG_FILE"}};
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (const auto& [option, variable] : kVariables) {
+    const char* value = std::getenv(variable);
+    const auto typed = [name = std::string(option)](const std::string& argument) {
+      return argument == name || argument.rfind(name + "=", 0) == 0;
+    };
+    if (value == nullptr || *value == '\0' || std::any_of(arguments.begin(), arguments.end(), typed)) continue;
+    arguments.push_back(option);
+    arguments.push_back(value);
+  }
+  std::reverse(arguments.begin(), arguments.end());  // what CLI11 wants of a vector
+  return arguments;
 }
 
 Status finish(ServerOptions& options, const Typed& typed, const std::string& program_folder) {
@@ -80,7 +99,8 @@ ParsedOptions parse_server_options(int argc, const char* const* argv, const std:
   CLI::App app{"Serves the GPUs of this machine to Outboard clients."};
   describe(app, parsed.options, typed);
   try {
-    app.parse(argc, argv);
+    app.name(argv[0]);
+    app.parse(with_variables(argc, argv));
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     parsed.run = false;

@@ -33,7 +33,7 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
-// Worker to daemon, once: the welcome is on its way.
+// Worker to daemon, once, just before it sends the welcome.
 struct Serving {
   uint32_t devices = 0;
   bool operator==(const Serving&) const = default;

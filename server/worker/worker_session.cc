@@ -55,9 +55,8 @@ Status WorkerSession::welcome() {
   welcome.devices = snapshot_devices(
       state_.driver, state_.devices, config_.contexts_are_cheap ? ContextFacts::kGather : ContextFacts::kSkip,
       state_.ledger);
-  Status sent = wire::send_welcome(transport_, welcome);
-  if (sent && config_.on_welcome) config_.on_welcome(state_.devices);
-  return sent;
+  if (config_.on_welcome) config_.on_welcome(state_.devices);
+  return wire::send_welcome(transport_, welcome);
 }
 
 SessionEnd WorkerSession::run() {

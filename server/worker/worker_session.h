@@ -30,7 +30,7 @@ struct SessionConfig {
   wire::HelloInfo hello;
   // What kernels have printed since it was last asked; empty function: nobody listens.
   std::function<std::string()> take_output;
-  // Called when the welcome has been sent.
+  // Called just before the welcome is sent: from then on nobody else may answer the hello.
   std::function<void(uint32_t devices)> on_welcome;
   // Threads for calls that wait; as many threads of the client can wait at the same time without
   // queueing behind each other.

@@ -1,0 +1,30 @@
+// The smallest library that a worker takes for a driver: one device that can do nothing. What it
+// does wrong is chosen by the environment, as no test can reach into a worker process.
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+bool asked_for(const char* fault) {
+  const char* wanted = std::getenv("TINY_DRIVER_FAULT");
+  return wanted != nullptr && std::strcmp(wanted, fault) == 0;
+}
+
+}  // namespace
+
+EXPORT int cuInit(unsigned) {
+  if (asked_for("crash in init")) std::raise(SIGSEGV);
+  return asked_for("no device") ? 100 : 0;
+}
+EXPORT int cuDeviceGetCount(int* count) { return *count = 1, 0; }
+EXPORT int cuDeviceGet(int* device, int ordinal) { return *device = ordinal, 0; }
+EXPORT int cuDriverGetVersion(int* version) { return *version = 13000, 0; }
+EXPORT int cuDeviceGetName(char* name, int, int) { return std::strcpy(name, "Tiny device"), 0; }
+EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
+  // Only a session's worker asks this; a probe does not.
+  if (asked_for("crash in session")) std::raise(SIGSEGV);
+  return *bytes = 1 << 20, 0;
+}
