@@ -14,12 +14,16 @@
 
 namespace outboard {
 
+inline constexpr const char* kDefaultSource = "the default";
+
 // A value and where it came from, for messages: "the flag --server", "the variable OUTBOARD_SERVER",
 // "/home/x/.config/outboard/config.toml, line 3", "the default".
 template <typename T>
 struct Setting {
   T value{};
-  std::string source = "the default";
+  std::string source = kDefaultSource;
+
+  bool given() const { return source != kDefaultSource; }
 };
 
 // | file key        | variable              |                                          |

@@ -17,8 +17,8 @@ Result<LogLevel> parse_log_level(std::string_view text);
 
 struct LogOptions {
   LogLevel level = LogLevel::kWarn;
-  std::string file_path;  // empty: standard error
-  std::string name;       // who speaks: "outboard-server", "worker 3", "libcuda"
+  std::string file_path = {};  // empty: standard error
+  std::string name = {};       // who speaks: "outboard-server", "worker 3", "libcuda"
 };
 
 // A value that is passed to whoever may log; copies share the same sink. A default-constructed
