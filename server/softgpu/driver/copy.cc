@@ -180,7 +180,10 @@ CUresult fill(const MemsetOperation& operation, const CopyOrder& order) noexcept
       [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
         const CUresult checked = check_fill(context.platform(), operation);
         if (checked != CUDA_SUCCESS || operation.width == 0 || operation.height == 0) return checked;
-        return order.wait ? context.submit_and_wait(stream, operation) : context.submit(stream, operation);
+        // The calls without a stream need not wait, but when nothing is before them they are done
+        // faster here than by a worker.
+        const bool now = order.wait && !stream->capturing() && context.can_run_at_once(*stream);
+        return now ? context.submit_and_wait(stream, operation) : context.submit(stream, operation);
       },
       order.null_stream);
 }

@@ -11,6 +11,10 @@ namespace abi = outboard::abi;
 
 extern "C" {
 
+// By this symbol a server recognises the software device among libraries called libcuda.so.1.
+extern const char outboard_softgpu_version[];
+const char outboard_softgpu_version[] = OUTBOARD_VERSION;
+
 CUresult cuInit(unsigned int flags) {
   return guarded([&] { return Driver::instance().initialize(flags); });
 }

@@ -6,8 +6,8 @@ using namespace outboard::softgpu;
 
 namespace {
 
-const CopyOrder kLegacy{nullptr, CU_STREAM_LEGACY, false};
-const CopyOrder kPerThread{nullptr, CU_STREAM_PER_THREAD, false};
+const CopyOrder kLegacy{nullptr, CU_STREAM_LEGACY, true};
+const CopyOrder kPerThread{nullptr, CU_STREAM_PER_THREAD, true};
 CopyOrder queued(CUstream stream) { return {stream, CU_STREAM_LEGACY, false}; }
 
 MemsetOperation row(CUdeviceptr address, uint32_t value, uint32_t element_bytes, size_t count) {
