@@ -30,8 +30,11 @@ CUresult check_shape(const Device& device, const FunctionInfo& function, const w
   if (function_threads && threads > static_cast<uint64_t>(*function_threads)) {
     return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
   }
-  const auto shared = function.attributes.get(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
-  if (shared && *shared >= 0 && launch.shared_bytes > static_cast<uint32_t>(*shared)) return CUDA_ERROR_INVALID_VALUE;
+  // Attributes of code that was loaded before there was a context are not known yet; then the
+  // device's limit for functions that have not asked for more is what can be checked.
+  const int32_t shared = function.attributes.get(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
+                             .value_or(device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, -1));
+  if (shared >= 0 && launch.shared_bytes > static_cast<uint32_t>(shared)) return CUDA_ERROR_INVALID_VALUE;
   return CUDA_SUCCESS;
 }
 

@@ -72,6 +72,7 @@ CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t 
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   bool known = false;
   if (const CUresult result = check_device_range(client, to, bytes, &known); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = settle_source(client, from, order); result != CUDA_SUCCESS) return result;
   const auto* source = static_cast<const std::byte*>(from);
   for (uint64_t offset = 0; offset < bytes; offset += limits::kBulkChunkBytes) {
     const uint64_t chunk = std::min<uint64_t>(limits::kBulkChunkBytes, bytes - offset);
@@ -129,6 +130,12 @@ CUresult copy_on_device(Client& client, uint64_t to, uint64_t from, uint64_t byt
   if (to_known && from_known) return client.post(request);
   wire::MemcpyDtoDReply reply;
   return client.call(request, reply);
+}
+
+CUresult settle_source(Client& client, const void* from, const CopyOrder& order) {
+  if (!order.asynchronous || !client.host_functions().pending()) return CUDA_SUCCESS;
+  if (!client.host_memory().find(reinterpret_cast<uint64_t>(from))) return CUDA_SUCCESS;
+  return wait_for_stream(client, order.stream);
 }
 
 CUresult wait_for_stream(Client& client, wire::Handle stream) {

@@ -151,6 +151,7 @@ void for_each_row(const Piece& piece, Function function) {
 }
 
 CUresult from_host(Client& client, const Copy& copy, const wire::CopyEnd& end, bool known, const CopyOrder& order) {
+  if (const CUresult r = settle_source(client, copy.from.host, order); r != CUDA_SUCCESS) return r;
   std::vector<std::byte> packed;
   return for_each_piece(copy.box, [&](const Piece& piece) {
     packed.resize(piece.box.bytes());

@@ -33,6 +33,9 @@ CUresult store(void* data, const T& value) {
   return CUDA_SUCCESS;
 }
 
+// "Boolean" attributes are written as unsigned int: the runtime reads four bytes.
+unsigned flag(bool value) { return value ? 1 : 0; }
+
 // CUDA_ERROR_NOT_FOUND: not something the client knows; the caller asks the server.
 CUresult answer(const Known& known, CUpointer_attribute attribute, uint64_t address, void* data) {
   const MemoryRange& range = known.range;
@@ -52,7 +55,7 @@ CUresult answer(const Known& known, CUpointer_attribute attribute, uint64_t addr
     case CU_POINTER_ATTRIBUTE_BUFFER_ID:
       return store(data, static_cast<unsigned long long>(range.buffer_id));
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
-      return store(data, range.kind == MemoryKind::kManaged);
+      return store(data, flag(range.kind == MemoryKind::kManaged));
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
       return store(data, static_cast<int>(known.device));
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
@@ -60,9 +63,7 @@ CUresult answer(const Known& known, CUpointer_attribute attribute, uint64_t addr
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
       return store(data, static_cast<size_t>(range.bytes));
     case CU_POINTER_ATTRIBUTE_MAPPED:
-      return store(data, true);
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
-      return store(data, range.kind == MemoryKind::kDevice);
+      return store(data, flag(true));
     default:
       return CUDA_ERROR_NOT_FOUND;
   }
@@ -81,7 +82,7 @@ void answer_unknown(CUpointer_attribute attribute, void* data) {
     case CU_POINTER_ATTRIBUTE_MAPPED:
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
-      (void)store(data, false);
+      (void)store(data, flag(false));
       return;
     default:
       (void)store(data, uint64_t{0});

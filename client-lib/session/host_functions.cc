@@ -23,12 +23,13 @@ uint64_t HostFunctions::add(Function function) {
   }
   const uint64_t number = next_number_++;
   waiting_.emplace(number, std::move(function));
+  pending_.fetch_add(1, std::memory_order_acq_rel);
   return number;
 }
 
 void HostFunctions::remove(uint64_t number) {
   std::lock_guard lock(mutex_);
-  waiting_.erase(number);
+  if (waiting_.erase(number) != 0) pending_.fetch_sub(1, std::memory_order_acq_rel);
 }
 
 void HostFunctions::reached(uint64_t number) {
@@ -50,6 +51,7 @@ void HostFunctions::run() {
     waiting_.erase(it);
     lock.unlock();
     function();
+    pending_.fetch_sub(1, std::memory_order_acq_rel);
     done_(number);
     lock.lock();
   }

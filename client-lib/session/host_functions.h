@@ -2,6 +2,7 @@
 // the client runs it on a thread of its own, as CUDA does, and tells the server to go on.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -28,6 +29,8 @@ class HostFunctions {
   uint64_t add(Function function);
   // The launch failed: the number will never be reached.
   void remove(uint64_t number);
+  // Whether one has yet to run or to return: host memory may then change behind the caller's back.
+  bool pending() const { return pending_.load(std::memory_order_acquire) != 0; }
   // The server says that a stream has reached this number. Never blocks; ignores unknown numbers.
   void reached(uint64_t number);
 
@@ -40,6 +43,7 @@ class HostFunctions {
   std::unordered_map<uint64_t, Function> waiting_;
   std::deque<uint64_t> due_;
   uint64_t next_number_ = 1;
+  std::atomic<uint64_t> pending_{0};
   bool closing_ = false;
   std::thread thread_;
 };

@@ -190,6 +190,7 @@ void Session::say_goodbye(std::string_view reason) {
   const int fd = transport_->native_handle();
   pollfd writable{fd, POLLOUT, 0};
   if (fd >= 0 && poll(&writable, 1, 0) != 1) return;
+  closing_ = true;  // the server will hang up now; that is no loss
   (void)stream_.try_send_last([&] {
     wire::Envelope envelope;
     envelope.first_sequence = stream_.last_sent() + 1;

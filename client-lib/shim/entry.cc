@@ -1,5 +1,7 @@
 #include "client-lib/shim/entry.h"
 
+#include <new>
+
 #include "client-lib/session/client.h"
 #include "client-lib/shim/process.h"
 #include "protocol/base/bytes.h"
@@ -12,6 +14,16 @@ Entry::Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
 }
 
 Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) { client_.count_call(); }
+
+CUresult Entry::exception() noexcept {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  } catch (...) {
+    return CUDA_ERROR_UNKNOWN;
+  }
+}
 
 CUresult Entry::unsupported(const char* reason) {
   if (!ok()) return result_;

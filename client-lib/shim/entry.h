@@ -25,6 +25,9 @@ class Entry {
   // Counts, says it once per symbol, and is the function's result.
   CUresult unsupported(const char* reason);
 
+  // In a handler: the result for the exception that is being handled.
+  static CUresult exception() noexcept;
+
  private:
   Client& client_;
   const char* symbol_;
