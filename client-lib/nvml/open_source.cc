@@ -19,6 +19,7 @@ Result<std::unique_ptr<Source>> open_source() {
   settings.address = config->server.value;
   settings.address_source = config->server.source;
   settings.timeout = config->timeout.value;
+  if (config->timeout.given()) settings.welcome_timeout = config->timeout.value;
   settings.purpose = wire::SessionPurpose::kQuery;
   // NVML has no way to hand a sentence over, so it goes to the log.
   auto logger = Logger::open({.level = config->log.value, .file_path = config->log_file.value, .name = "libnvidia-ml"});

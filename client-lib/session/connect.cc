@@ -66,7 +66,7 @@ Result<Connection> connect_to_server(const ConnectSettings& settings) {
   hello.user_id = geteuid();
   hello.requested = settings.lease;
   hello.purpose = settings.purpose;
-  auto welcome = wire::greet(**transport, hello, std::chrono::steady_clock::now() + limits::kWelcomeTime);
+  auto welcome = wire::greet(**transport, hello, std::chrono::steady_clock::now() + settings.welcome_timeout);
   if (!welcome) return explain(settings, "No session with the GPU server", welcome.error());
   return Connection{std::move(*transport), std::move(*welcome)};
 }

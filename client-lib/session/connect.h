@@ -14,7 +14,9 @@ namespace outboard::client {
 struct ConnectSettings {
   std::string address;         // as users write it, see protocol/transport/address.h
   std::string address_source;  // where it came from, for messages: "the variable OUTBOARD_SERVER"
-  std::chrono::milliseconds timeout = limits::kConnectTime;
+  std::chrono::milliseconds timeout = limits::kConnectTime;  // for the connection itself
+  // For the answer to the hello, which may take as long as a driver needs to start.
+  std::chrono::milliseconds welcome_timeout = limits::kWelcomeTime;
   wire::LeaseTerms lease;      // what to ask for
   wire::SessionPurpose purpose = wire::SessionPurpose::kSession;
 };
