@@ -39,7 +39,7 @@ class Driver {
   Platform& platform() { return *platform_; }
   abi::ExportTables& tables() { return *tables_; }
 
-  // A module was made or goes: cuModule functions of private tables look it up by handle.
+  // Address of a function that this library exports; null if it has none of that name.
   static void* find_symbol(std::string_view symbol);
 
  private:

@@ -67,7 +67,7 @@ CUresult compile_at(const void* data, const JitOptions& options, std::shared_ptr
     note(image.error().message);
     return image_error_code(image.error().kind);
   }
-  return compile_image(*image, image->summary == "PTX text", options, program);
+  return compile_image(*image, image->is_text, options, program);
 }
 
 CUresult compile_file(const char* path, const JitOptions& options, std::shared_ptr<const ptx::Program>* program) {
@@ -84,7 +84,7 @@ CUresult compile_file(const char* path, const JitOptions& options, std::shared_p
     options.write_logs("", image.error().message);
     return image_error_code(image.error().kind);
   }
-  return compile_image(*image, image->summary == "PTX text", options, program);
+  return compile_image(*image, image->is_text, options, program);
 }
 
 }  // namespace outboard::softgpu

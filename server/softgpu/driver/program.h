@@ -28,9 +28,9 @@ class JitOptions {
   void** values_;
 };
 
-// Compiles the PTX of an image; errors go to the options' error log and, when there is none, to the
-// note. `from_text` images are refused for one unsupported instruction; in a fat binary only the
-// kernels that need it are.
+// Compiles the PTX of an image; errors go to the options' error log and to note(). With
+// `refuse_module` one unsupported instruction refuses everything, as suits PTX text; otherwise only
+// the kernels that reach it, as suits a fat binary with thousands of kernels.
 CUresult compile_image(const image::Image& image, bool refuse_module, const JitOptions& options,
                        std::shared_ptr<const ptx::Program>* program);
 // open_image_at and compile_image.

@@ -162,6 +162,7 @@ Result<Image> open_image(std::span<const std::byte> data) {
                 "The program image is neither a fat binary, nor an ELF, nor PTX text.");
   }
   image.summary = "PTX text";
+  image.is_text = true;
   image.ptx_units.push_back(to_text(data));
   return image;
 }

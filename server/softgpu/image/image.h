@@ -23,6 +23,8 @@ inline constexpr uint32_t kWrapperMagic = 0x466243b1;
 struct Image {
   // PTX texts without a final NUL; more than one when translation units have to be linked.
   std::vector<std::string> ptx_units;
+  // Plain PTX text, that is, made for this driver and not one of several choices.
+  bool is_text = false;
   // What was found, for logs: "fat binary with PTX 80 (chosen), SASS 80 90".
   std::string summary;
 };
