@@ -41,14 +41,17 @@ failed() {  # failed REASON: the last line, and the end
 
 # Ends what a step left running when the task itself is interrupted.
 interrupted() {
+  trap '' INT TERM
   [ -n "$step_child" ] && kill -TERM -- "-$step_child" 2>/dev/null
   printf '\n'
   failed "interrupted in step $step_number"
 }
 trap interrupted INT TERM
 
-# The last line of a log, cut to the width of the terminal; for ninja that is "[12/345] Building ...".
-last_line() { tail -n 1 "$1" 2>/dev/null | tr -d '\r' | cut -c "1-$((${COLUMNS:-$(tput cols 2>/dev/null || echo 80)} - 8))"; }
+# The last line of a log, cut to the width of a terminal; for ninja that is "[12/345] Building ...".
+line_width=200
+[ "$on_terminal" = yes ] && line_width=$(($(tput cols 2>/dev/null || echo 80) - 8))
+last_line() { tail -n 1 "$1" 2>/dev/null | tr -d '\r' | cut -c "1-$line_width"; }
 
 # Runs a command with its output in $logs/LOG.log; shows that it is alive while it runs.
 run_logged() {  # run_logged LOG COMMAND...
@@ -96,6 +99,9 @@ step_shown() {  # step_shown TITLE COMMAND...
   "$@" 2>&1 | sed 's/^/    /'
   [ "${PIPESTATUS[0]}" -eq 0 ] || failed "$title"
 }
+
+# Another clone of the same sources finds what this one compiled.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 
 jobs_number=${OUTBOARD_JOBS:-$(getconf _NPROCESSORS_ONLN)}
 
