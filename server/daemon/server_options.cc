@@ -38,7 +38,8 @@ void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
                  "Address to serve: unix:/PATH, or HOST:PORT with a loopback host; may be repeated "
                  "[OUTBOARD_SERVER_LISTEN]")
       ->type_name("ADDRESS");
-  app.add_option("--driver", options.driver, "Driver to serve: auto, softgpu, or the path of a libcuda.so.1 [OUTBOARD_SERVER_DRIVER]")
+  app.add_option("--driver", options.driver,
+                 "Driver to serve: auto, softgpu, or the path of a libcuda.so.1 [OUTBOARD_SERVER_DRIVER]")
       ->capture_default_str();
   app.add_option("--max-sessions", options.max_sessions, "Sessions at a time; more are refused")
       ->check(CLI::Range(1, 100000))

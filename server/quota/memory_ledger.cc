@@ -24,7 +24,6 @@ Result<MemoryLedger::Reservation> MemoryLedger::reserve(uint32_t device, uint64_
                     std::to_string(account.limit_bytes) + " bytes are left.");
   }
   account.reserved_bytes += bytes;
-  account.peak_bytes = std::max(account.peak_bytes, account.committed_bytes + account.reserved_bytes);
   Reservation reservation;
   reservation.ledger_ = this;
   reservation.device_ = device;
@@ -66,8 +65,10 @@ void MemoryLedger::Reservation::roll_back() {
 
 void MemoryLedger::commit_locked(uint32_t device, uint64_t bytes, AllocationKey key) {
   if (auto stale = entries_.find(key); stale != entries_.end()) release_locked(stale);
-  accounts_[device].reserved_bytes -= bytes;
-  accounts_[device].committed_bytes += bytes;
+  MemoryAccount& account = accounts_[device];
+  account.reserved_bytes -= bytes;
+  account.committed_bytes += bytes;
+  account.peak_bytes = std::max(account.peak_bytes, account.committed_bytes);
   entries_.emplace(key, Entry{device, bytes});
 }
 

@@ -35,7 +35,7 @@ struct MemoryAccount {
   uint64_t limit_bytes = 0;  // what the lease grants
   uint64_t committed_bytes = 0;
   uint64_t reserved_bytes = 0;  // promised to calls that are still running
-  uint64_t peak_bytes = 0;      // highest committed + reserved so far
+  uint64_t peak_bytes = 0;      // the most that was ever committed
   uint64_t free_bytes() const {
     const uint64_t used = committed_bytes + reserved_bytes;
     return used < limit_bytes ? limit_bytes - used : 0;

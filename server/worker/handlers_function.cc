@@ -26,10 +26,11 @@ CUresult handle(Worker& worker, const wire::FunctionGetAttributeRequest& request
   if (!native) return CUDA_ERROR_INVALID_HANDLE;
   const auto address = static_cast<uintptr_t>(*native);
   int value = 0;
-  const CUresult got = request.device == kNoDevice
-                           ? worker.driver().cuFuncGetAttribute(&value, attribute, reinterpret_cast<CUfunction>(address))
-                           : worker.driver().cuKernelGetAttribute(&value, attribute,
-                                                                  reinterpret_cast<CUkernel>(address), request.device);
+  const CUresult got =
+      request.device == kNoDevice
+          ? worker.driver().cuFuncGetAttribute(&value, attribute, reinterpret_cast<CUfunction>(address))
+          : worker.driver().cuKernelGetAttribute(&value, attribute, reinterpret_cast<CUkernel>(address),
+                                                 request.device);
   reply.value = value;
   return got;
 }

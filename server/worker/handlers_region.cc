@@ -15,7 +15,8 @@ using wire::HandleKind;
 std::optional<size_t> packed_bytes(uint64_t width_bytes, uint64_t height, uint64_t depth) {
   constexpr uint64_t kMost = limits::kBulkChunkBytes;
   if (width_bytes == 0 || height == 0 || depth == 0) return 0;
-  if (width_bytes > kMost || height > kMost / width_bytes || depth > kMost / (width_bytes * height)) return std::nullopt;
+  if (width_bytes > kMost || height > kMost / width_bytes) return std::nullopt;
+  if (depth > kMost / (width_bytes * height)) return std::nullopt;
   return static_cast<size_t>(width_bytes * height * depth);
 }
 

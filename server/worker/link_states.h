@@ -10,7 +10,7 @@
 
 namespace outboard::server {
 
-// Belongs to the dispatch thread.
+// Belongs to whoever processes commands: one thread at a time.
 class LinkStates {
  public:
   void add(uint64_t native, std::unique_ptr<JitOptions> options) { links_[native] = std::move(options); }

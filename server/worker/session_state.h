@@ -35,7 +35,7 @@ class SessionState {
   SessionCounters counters;
   BulkPool bulk_pool;
   HostCallbacks callbacks;
-  // Only for the dispatch thread.
+  // Only for whoever processes commands: the dispatch thread, or the backlog in its place.
   Uploads uploads;
   LinkStates links;
 

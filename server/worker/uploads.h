@@ -10,7 +10,7 @@
 
 namespace outboard::server {
 
-// Belongs to the dispatch thread.
+// Belongs to whoever processes commands: one thread at a time.
 class Uploads {
  public:
   static constexpr uint64_t kMaxBytes = 2ull << 30;  // the largest libraries' images are below 100 MiB

@@ -35,8 +35,15 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
              [this](uint64_t id) { announce_callback(id); }),
       outbox_(transport),
       worker_(state_),
+      backlog_worker_(state_),
       waiters_(std::make_unique<WaiterPool<Worker>>(config_.max_waiters, config_.max_queued_waits,
-                                                    [this] { return std::make_unique<Worker>(state_); })) {}
+                                                    [this] { return std::make_unique<Worker>(state_); })),
+      backlog_(std::make_unique<Backlog>(
+          [this](const wire::Command& command) {
+            if (Status processed = process(backlog_worker_, command); !processed) return processed;
+            return send_ready();
+          },
+          [this](const Status& status) { fail_from_backlog(status); })) {}
 
 WorkerSession::~WorkerSession() { state_.callbacks.close(); }
 
@@ -95,7 +102,7 @@ Status WorkerSession::process_commands(const wire::Frame& frame) {
   wire::CommandReader reader(frame);
   wire::Command command;
   while (reader.next(command)) {
-    if (Status processed = process(command); !processed) return processed;
+    if (Status taken = take(command); !taken) return taken;
     expected_sequence_ = command.sequence + 1;
   }
   if (Status complete = reader.end(); !complete) return complete;
@@ -111,27 +118,56 @@ Status WorkerSession::send_ready() {
   return sent;
 }
 
-Status WorkerSession::process(const wire::Command& command) {
+// While a host function is on its way, see backlog.h.
+Status WorkerSession::take(const wire::Command& command) {
+  if (Status checked = check(command); !checked) return checked;
+  if (command.opcode == wire::Opcode::kHostFunctionDone) return host_function_done(command);
+  if (backlog_->active() || state_.callbacks.tickets() != 0) {
+    backlog_->push(command);
+    return {};
+  }
+  return process(worker_, command);
+}
+
+// What may be said of a command before its body is read.
+Status WorkerSession::check(const wire::Command& command) const {
   const auto number = static_cast<uint16_t>(command.opcode);
-  if (!wire::is_opcode(number)) return violation(text("Command ", command.sequence, " has the unknown opcode ", number, "."));
+  if (!wire::is_opcode(number)) {
+    return violation(text("Command ", command.sequence, " has the unknown opcode ", number, "."));
+  }
   const wire::OpcodeInfo info = wire::opcode_info(command.opcode);
   const auto broken = [&](const char* what) {
     return violation(text("Command ", command.sequence, " (", wire::opcode_name(command.opcode), ") ", what, "."));
   };
   if (!command.wants_reply && !info.no_reply) return broken("asks for no reply, but has something to tell");
   if (command.bulk_bytes != 0 && !info.request_bulk) return broken("carries bulk data, but has no use for any");
+  return {};
+}
+
+// Overtakes everything: what is before it may be waiting for it.
+Status WorkerSession::host_function_done(const wire::Command& command) {
+  if (command.wants_reply) return violation("HostFunctionDone is never answered.");
+  CommandOutput output;
+  wire::Reader body(command.body);
+  const DispatchOutcome outcome = dispatch(worker_, command.opcode, body, {}, output);
+  if (!outcome.violation.empty()) return violation(outcome.violation);
+  state_.counters.count_command(static_cast<uint16_t>(command.opcode), false);
+  return {};
+}
+
+Status WorkerSession::process(Worker& worker, const wire::Command& command) {
+  const wire::OpcodeInfo info = wire::opcode_info(command.opcode);
   // What takes long must not hold up what is ready.
   if (info.allocates || info.request_bulk) {
     if (Status sent = send_ready(); !sent) return sent;
   }
-
   CommandOutput output;
-  worker_.begin_command(command.opcode, command.sequence);
+  worker.begin_command(command.opcode, command.sequence);
   DispatchOutcome outcome;
-  outcome.result = worker_.enter(command.context, command.capture_mode);
+  outcome.result = worker.enter(command.context, command.capture_mode);
   if (outcome.result == CUDA_SUCCESS) {
     wire::Reader body(command.body);
-    outcome = dispatch(worker_, command.opcode, body, command.bulk, output);
+    outcome = dispatch(worker, command.opcode, body, command.bulk, output);
   }
   if (!outcome.violation.empty()) return violation(std::move(outcome.violation));
   if (info.launches) state_.counters.count_launch();
@@ -204,7 +240,7 @@ void WorkerSession::announce_callback(uint64_t id) {
 
 void WorkerSession::stop(const std::string& reason) {
   {
-    std::lock_guard lock(stop_mutex_);
+    std::lock_guard lock(end_mutex_);
     if (!stop_reason_.empty()) return;
     stop_reason_ = reason;
   }
@@ -214,13 +250,25 @@ void WorkerSession::stop(const std::string& reason) {
   transport_.shutdown();
 }
 
-SessionEnd WorkerSession::end(const Status& status) {
+void WorkerSession::fail_from_backlog(const Status& status) {
+  {
+    std::lock_guard lock(end_mutex_);
+    backlog_status_ = status;
+  }
+  // Ends the dispatch thread's receive(); end() then says why.
+  [[maybe_unused]] const Status told = outbox_.say_goodbye(
+      {.orderly = false, .kind = status.error().kind, .message = status.error().message});
+  transport_.shutdown();
+}
+
+SessionEnd WorkerSession::end(Status status) {
+  state_.callbacks.close();
   std::string stop_reason;
   {
-    std::lock_guard lock(stop_mutex_);
+    std::lock_guard lock(end_mutex_);
     stop_reason = stop_reason_;
+    if (!backlog_status_) status = backlog_status_;
   }
-  state_.callbacks.close();
   SessionEnd ended;
   if (!stop_reason.empty()) {
     ended = {true, stop_reason, {}};

@@ -12,6 +12,7 @@
 #include "protocol/wire/handshake.h"
 #include "server/device/driver_api_gen.h"
 #include "server/metrics/session_counters.h"
+#include "server/worker/backlog.h"
 #include "server/worker/dispatch_gen.h"
 #include "server/worker/outbox.h"
 #include "server/worker/session_state.h"
@@ -66,10 +67,14 @@ class WorkerSession {
   Status receive_one(wire::FrameReceiver& receiver);
   Status send_ready();
   Status process_commands(const wire::Frame& frame);
-  Status process(const wire::Command& command);
+  Status take(const wire::Command& command);
+  Status check(const wire::Command& command) const;
+  Status process(Worker& worker, const wire::Command& command);
+  Status host_function_done(const wire::Command& command);
+  void fail_from_backlog(const Status& status);
   Status defer(const wire::Command& command, DeferredCall work);
   void finish(const wire::Command& command, CUresult result, CommandOutput& output);
-  SessionEnd end(const Status& status);
+  SessionEnd end(Status status);
   void announce_callback(uint64_t id);
   void forward_output();
 
@@ -78,15 +83,17 @@ class WorkerSession {
   const Logger log_;
   SessionState state_;
   Outbox outbox_;
-  Worker worker_;  // the dispatch thread's view
-  // Declared after what its threads use, so that they are joined first.
-  std::unique_ptr<WaiterPool<Worker>> waiters_;
-
+  Worker worker_;          // the dispatch thread's view
+  Worker backlog_worker_;  // the backlog's
   uint64_t expected_sequence_ = 1;
-  DeferredError deferred_;
+  DeferredError deferred_;  // belongs to whoever processes: the dispatch thread, or the backlog while it is active
   bool client_left_ = false;
-  std::mutex stop_mutex_;
-  std::string stop_reason_;  // guarded by stop_mutex_; empty: not asked to stop
+  std::mutex end_mutex_;
+  std::string stop_reason_;  // guarded by end_mutex_; empty: not asked to stop
+  Status backlog_status_;    // guarded by end_mutex_
+  // Declared after what their threads use, so that they are joined first.
+  std::unique_ptr<WaiterPool<Worker>> waiters_;
+  std::unique_ptr<Backlog> backlog_;
 };
 
 // A whole session in one call, for programs and tests that need no control over it.

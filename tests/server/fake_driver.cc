@@ -144,7 +144,9 @@ void FakeDriver::install_memory() {
     return CUDA_SUCCESS;
   };
   api_.cuMemcpyHtoDAsync_v2 = [](CUdeviceptr, const void*, size_t bytes, CUstream) {
-    return self().note("cuMemcpyHtoDAsync " + std::to_string(bytes));
+    const CUresult result = self().note("cuMemcpyHtoDAsync " + std::to_string(bytes));
+    if (self().copies_block_) self().wait_at_gate();
+    return result;
   };
   api_.cuMemcpyDtoHAsync_v2 = [](void* destination, CUdeviceptr, size_t bytes, CUstream) {
     std::memset(destination, 0x5a, bytes);

@@ -3,6 +3,7 @@
 // at a time.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <cstring>
@@ -27,6 +28,8 @@ class FakeDriver {
   // Waiting calls block from now on, until open() is called.
   void close_gate();
   void open_gate();
+  // Copies to the device wait at the gate as well.
+  void block_copies() { copies_block_ = true; }
 
   std::vector<std::string> calls() const;
   size_t count(const std::string& call) const;
@@ -48,6 +51,7 @@ class FakeDriver {
   mutable std::mutex mutex_;
   std::condition_variable gate_changed_;
   bool gate_open_ = true;
+  std::atomic<bool> copies_block_{false};
   std::vector<std::string> calls_;
   std::map<std::string, CUresult> failures_;
   std::vector<std::byte> parameters_;

@@ -82,6 +82,15 @@ TEST(Violation, AHostFunctionThatWasNotRunning) {
   expect_ended(client, "not running");
 }
 
+TEST(Violation, BehindABlockedCommand) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  client.send(wire::LaunchHostFunctionRequest{.stream = {}, .callback = 1}, false);
+  client.send(wire::StreamCreateRequest{.phStream = {1, 1}, .Flags = 0}, false);
+  client.send(wire::StreamCreateRequest{.phStream = {1, 2}, .Flags = 0}, false);
+  expect_ended(client, "is in use");
+}
+
 TEST(Violation, ACopyBeyondOneChunk) {
   FakeDriver driver;
   ScriptedClient client(driver.api());

@@ -1,6 +1,8 @@
 // A worker's session against a scripted client and a driver that does as it is told.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "protocol/wire/messages_launch_gen.h"
 #include "protocol/wire/messages_memory_gen.h"
 #include "protocol/wire/messages_module_gen.h"
@@ -213,6 +215,33 @@ TEST(WorkerSession, HostFunctionsRunInTheClient) {
   EXPECT_EQ(notice.number, 42u);
   client.send(wire::HostFunctionDoneRequest{.callback = 42}, false);
   driver_thread.join();
+}
+
+// A driver may block in any call until the host function has run, and the client says so later in
+// the same stream.
+TEST(WorkerSession, ABlockedDriverDoesNotKeepTheClientFromFinishingItsHostFunction) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  client.send(wire::LaunchHostFunctionRequest{.stream = {}, .callback = 42}, false);
+  client.call(wire::MemAllocRequest{.size_bytes = 1});
+  driver.close_gate();
+  driver.block_copies();
+  std::thread driver_thread([&] {
+    driver.run_host_function();
+    driver.open_gate();
+  });
+  client.wait_for_notice();
+  const std::vector<std::byte> data(1000);
+  client.send(wire::MemcpyHtoDRequest{.destination = 1, .stream = {}, .asynchronous = true}, false, data);
+  driver.fail_next("cuMemFree", CUDA_ERROR_INVALID_VALUE);
+  client.send(wire::MemFreeRequest{.address = 9}, false);
+  client.send(wire::HostFunctionDoneRequest{.callback = 42}, false);
+  const Answer answer = client.call(wire::MemAllocRequest{.size_bytes = 1});
+  EXPECT_EQ(answer.deferred, CUDA_ERROR_INVALID_VALUE);
+  driver_thread.join();
+  const auto calls = driver.calls();
+  const auto at = [&](const char* call) { return std::find(calls.begin(), calls.end(), call) - calls.begin(); };
+  EXPECT_LT(at("cuMemcpyHtoDAsync 1000"), at("cuMemFree")) << "order is kept";
 }
 
 TEST(WorkerSession, AClientThatDiesReleasesTheDriverFromItsHostFunction) {
