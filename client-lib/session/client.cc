@@ -79,13 +79,18 @@ CUresult Client::initialize(unsigned flags) {
   if (life_.phase() != LifePhase::kFresh) return gate_closed();
   std::lock_guard lock(init_mutex_);
   if (life_.ready()) return CUDA_SUCCESS;
+  if (early_failure_) return *std::exchange(early_failure_, std::nullopt);
   const CUresult connected = connect_locked();
   return connected == CUDA_SUCCESS ? start_session_locked() : connected;
 }
 
 int Client::driver_version() {
   std::lock_guard lock(init_mutex_);
-  if (life_.phase() == LifePhase::kFresh && connect_locked() == CUDA_SUCCESS) return early_->welcome.driver_version;
+  if (life_.phase() == LifePhase::kFresh && !early_failure_) {
+    const CUresult connected = connect_locked();
+    if (connected == CUDA_SUCCESS) return early_->welcome.driver_version;
+    early_failure_ = connected;
+  }
   return welcome_.driver_version != 0 ? welcome_.driver_version : CUDA_VERSION;
 }
 

@@ -173,6 +173,8 @@ class Client {
   // A connection made to learn the driver's version, in wait of cuInit; guarded by init_mutex_.
   std::optional<Connection> early_;
   pid_t early_pid_ = 0;
+  // It failed: the answer of the cuInit that follows, which then need not wait once more.
+  std::optional<CUresult> early_failure_;
 
   // Set once by start_session_locked(), before life_ says ready.
   wire::WelcomeInfo welcome_;

@@ -64,6 +64,17 @@ TEST(ClientInit, TheVersionIsTheServersEvenBeforeInit) {
   EXPECT_EQ(connects, 1);
 }
 
+TEST(ClientInit, AFailedQuestionForTheVersionAnswersTheNextInit) {
+  int attempts = 0;
+  Client client(failing(ErrorKind::kUnsupported, &attempts));
+  EXPECT_EQ(client.driver_version(), CUDA_VERSION);
+  EXPECT_EQ(client.driver_version(), CUDA_VERSION);
+  EXPECT_EQ(client.initialize(0), CUDA_ERROR_SYSTEM_DRIVER_MISMATCH);
+  EXPECT_EQ(attempts, 1);
+  EXPECT_EQ(client.initialize(0), CUDA_ERROR_SYSTEM_DRIVER_MISMATCH);
+  EXPECT_EQ(attempts, 2);
+}
+
 TEST(ClientInit, NoVisibleDeviceIsNoDevice) {
   ScriptedServer server(2);
   Client::Options options;
