@@ -30,7 +30,8 @@ int unit_power(std::string_view unit) {
 
 tl::unexpected<Error> not_a_size(std::string_view text_given) {
   return fail(ErrorKind::kInvalidArgument,
-              text("'", printable(text_given, 64), "' is not a size; write a number with an optional unit, such as 4096, 512M or 1.5GiB."));
+              text("'", printable(text_given, 64),
+                   "' is not a size; write a number with an optional unit, such as 4096, 512M or 1.5GiB."));
 }
 
 }  // namespace
@@ -47,8 +48,9 @@ std::string to_hex(ByteSpan bytes) {
 
 Result<std::vector<std::byte>> from_hex(std::string_view digits) {
   if (digits.size() % 2 != 0) {
-    return fail(ErrorKind::kInvalidArgument,
-                text("A hexadecimal text needs two digits for every byte; this one has ", digits.size(), " digits."));
+    return fail(
+        ErrorKind::kInvalidArgument,
+        text("A hexadecimal text needs two digits for every byte; this one has ", digits.size(), " digits."));
   }
   std::vector<std::byte> out;
   out.reserve(digits.size() / 2);
@@ -56,8 +58,8 @@ Result<std::vector<std::byte>> from_hex(std::string_view digits) {
     const int high = hex_digit(digits[i]);
     const int low = hex_digit(digits[i + 1]);
     if (high < 0 || low < 0) {
-      return fail(ErrorKind::kInvalidArgument,
-                  text("'", printable(digits.substr(i, 2), 2), "' at position ", i, " is not a hexadecimal byte."));
+      return fail(ErrorKind::kInvalidArgument, text("'", printable(digits.substr(i, 2), 2), "' at position ",
+                                                    i, " is not a hexadecimal byte."));
     }
     out.push_back(static_cast<std::byte>(high << 4 | low));
   }
@@ -86,7 +88,8 @@ std::string human_bytes(uint64_t size_bytes) {
 
 Result<uint64_t> parse_bytes(std::string_view given) {
   size_t digits = 0;
-  while (digits < given.size() && ((given[digits] >= '0' && given[digits] <= '9') || given[digits] == '.')) ++digits;
+  while (digits < given.size() && ((given[digits] >= '0' && given[digits] <= '9') || given[digits] == '.'))
+    ++digits;
   const std::string_view number = given.substr(0, digits);
   std::string_view unit = given.substr(digits);
   if (!unit.empty() && unit[0] == ' ') unit.remove_prefix(1);
@@ -100,9 +103,11 @@ Result<uint64_t> parse_bytes(std::string_view given) {
     return *whole * factor;
   }
   double fraction = 0;
-  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), fraction, std::chars_format::fixed);
+  const auto parsed =
+      std::from_chars(number.data(), number.data() + number.size(), fraction, std::chars_format::fixed);
   const double size = fraction * static_cast<double>(factor);
-  if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size() || size >= 18446744073709551615.0) {
+  if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size() ||
+      size >= 18446744073709551615.0) {
     return not_a_size(given);
   }
   return static_cast<uint64_t>(size);
@@ -111,7 +116,8 @@ Result<uint64_t> parse_bytes(std::string_view given) {
 Result<uint64_t> parse_number(std::string_view given, uint64_t least, uint64_t most) {
   uint64_t value = 0;
   const auto parsed = std::from_chars(given.data(), given.data() + given.size(), value);
-  if (given.empty() || parsed.ec != std::errc() || parsed.ptr != given.data() + given.size() || value < least || value > most) {
+  if (given.empty() || parsed.ec != std::errc() || parsed.ptr != given.data() + given.size() ||
+      value < least || value > most) {
     return fail(ErrorKind::kInvalidArgument,
                 text("'", printable(given, 64), "' is not a whole number from ", least, " to ", most, "."));
   }

@@ -13,8 +13,8 @@ using WallTime = std::chrono::system_clock::time_point;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual SteadyTime now() const = 0;      // for durations and deadlines
-  virtual WallTime wall_now() const = 0;   // for people and for expiry dates
+  virtual SteadyTime now() const = 0;     // for durations and deadlines
+  virtual WallTime wall_now() const = 0;  // for people and for expiry dates
 };
 
 class SystemClock final : public Clock {

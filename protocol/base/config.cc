@@ -29,7 +29,8 @@ Status store(Setting<T>& setting, const Result<Parsed>& parsed, const std::strin
 Result<int32_t> parse_priority(std::string_view given) {
   int32_t value = 0;
   const auto parsed = std::from_chars(given.data(), given.data() + given.size(), value);
-  if (parsed.ec != std::errc() || parsed.ptr != given.data() + given.size() || value < -kMostPriority || value > kMostPriority) {
+  if (parsed.ec != std::errc() || parsed.ptr != given.data() + given.size() || value < -kMostPriority ||
+      value > kMostPriority) {
     return fail(ErrorKind::kInvalidArgument, text("'", printable(given, 64), "' is not a whole number from -",
                                                   kMostPriority, " to ", kMostPriority, "."));
   }
@@ -100,8 +101,9 @@ Status apply_file(ClientConfig& config, const std::string& path, bool must_exist
     const std::string source = text(path, ", line ", entry.line);
     const Key* key = find_key(entry.key);
     if (key == nullptr) {
-      return fail(ErrorKind::kInvalidArgument, text(source, ": there is no setting '", printable(entry.key, 64),
-                                                    "'; the settings are ", key_names(), "."));
+      return fail(ErrorKind::kInvalidArgument,
+                  text(source, ": there is no setting '", printable(entry.key, 64), "'; the settings are ",
+                       key_names(), "."));
     }
     if (auto status = apply(config, *key, entry.value, source); !status) return status;
   }
@@ -111,8 +113,10 @@ Status apply_file(ClientConfig& config, const std::string& path, bool must_exist
 Status apply_default_file(ClientConfig& config, const Variables& variables) {
   if (const char* named = non_empty(variables, "OUTBOARD_CONFIG")) return apply_file(config, named, true);
   constexpr const char* kName = "/outboard/config.toml";
-  if (const char* folder = non_empty(variables, "XDG_CONFIG_HOME")) return apply_file(config, std::string(folder) + kName, false);
-  if (const char* home = non_empty(variables, "HOME")) return apply_file(config, std::string(home) + "/.config" + kName, false);
+  if (const char* folder = non_empty(variables, "XDG_CONFIG_HOME"))
+    return apply_file(config, std::string(folder) + kName, false);
+  if (const char* home = non_empty(variables, "HOME"))
+    return apply_file(config, std::string(home) + "/.config" + kName, false);
   return {};
 }
 
@@ -122,7 +126,8 @@ Result<uint32_t> parse_percent(std::string_view given) {
   const std::string_view number = given.ends_with('%') ? given.substr(0, given.size() - 1) : given;
   const auto value = parse_number(number, 0, 100);
   if (value) return static_cast<uint32_t>(*value);
-  return fail(ErrorKind::kInvalidArgument, text("'", printable(given, 64), "' is not a percentage from 0 to 100."));
+  return fail(ErrorKind::kInvalidArgument,
+              text("'", printable(given, 64), "' is not a percentage from 0 to 100."));
 }
 
 // From the weakest source to the strongest, each overwriting the one before.
@@ -132,12 +137,16 @@ Result<ClientConfig> load_client_config(const Variables& variables, std::span<co
   for (const Key& key : kKeys) {
     const char* value = non_empty(variables, key.variable);
     if (value == nullptr) continue;
-    if (auto status = apply(config, key, value, text("the variable ", key.variable)); !status) return fail(status);
+    if (auto status = apply(config, key, value, text("the variable ", key.variable)); !status)
+      return fail(status);
   }
   for (const ConfigFlag& flag : flags) {
     const Key* key = find_key(flag.key);
-    if (key == nullptr) return fail(ErrorKind::kInternal, text("There is no setting '", flag.key, "' for the flag ", flag.flag, "."));
-    if (auto status = apply(config, *key, flag.value, text("the flag ", flag.flag)); !status) return fail(status);
+    if (key == nullptr)
+      return fail(ErrorKind::kInternal,
+                  text("There is no setting '", flag.key, "' for the flag ", flag.flag, "."));
+    if (auto status = apply(config, *key, flag.value, text("the flag ", flag.flag)); !status)
+      return fail(status);
   }
   return config;
 }

@@ -1,9 +1,9 @@
 #include "protocol/base/config_file.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
@@ -63,8 +63,9 @@ Result<std::vector<ConfigFileEntry>> read_config_file(const std::string& path) {
     } else if (const auto* boolean = node.as_boolean()) {
       entry.value = boolean->get() ? "true" : "false";
     } else {
-      return fail(ErrorKind::kInvalidArgument, text(path, ", line ", entry.line, ": the value of '", printable(entry.key, 64),
-                                                    "' must be a string, a whole number or a boolean."));
+      return fail(ErrorKind::kInvalidArgument,
+                  text(path, ", line ", entry.line, ": the value of '", printable(entry.key, 64),
+                       "' must be a string, a whole number or a boolean."));
     }
     out.push_back(std::move(entry));
   }

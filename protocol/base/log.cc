@@ -1,10 +1,10 @@
 #include "protocol/base/log.h"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/sink.h>
@@ -66,10 +66,10 @@ class LineSink final : public spdlog::sinks::sink {
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(time - day);
     fmt::format_to(std::back_inserter(line), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z [{}] {} {}: {}\n",
-                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                   clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                   clock.subseconds().count(), ::getpid(), level_name(message.level), message.logger_name,
-                   message.payload);
+                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                   static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+                   clock.seconds().count(), clock.subseconds().count(), ::getpid(), level_name(message.level),
+                   message.logger_name, message.payload);
   }
 
   static void write_all(int fd, const char* data, size_t size_bytes) {
@@ -114,7 +114,8 @@ Result<Logger> Logger::open(const LogOptions& options) {
     const int fd = open_log_file(options.file_path);
     if (fd < 0) {
       return fail(ErrorKind::kInvalidArgument,
-                  text("The log file '", options.file_path, "' cannot be opened for writing: ", std::strerror(errno), "."));
+                  text("The log file '", options.file_path,
+                       "' cannot be opened for writing: ", std::strerror(errno), "."));
     }
     ::close(fd);
   }
@@ -130,7 +131,8 @@ Result<Logger> Logger::open(const LogOptions& options) {
 bool Logger::enabled(LogLevel level) const { return impl_ && impl_->logger.should_log(to_spdlog(level)); }
 
 void Logger::log(LogLevel level, std::string_view message) const {
-  if (enabled(level)) impl_->logger.log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
+  if (enabled(level))
+    impl_->logger.log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
 }  // namespace outboard

@@ -67,7 +67,9 @@ Result<Layout*> map_file(const std::string& path, int open_flags, int protection
     return fail(kind, text("The statistics file '", path, "' cannot be used: ", why, "."));
   };
   const int fd = ::open(path.c_str(), open_flags | O_CLOEXEC | O_NOCTTY, 0600);
-  if (fd < 0) return failed(errno == ENOENT ? ErrorKind::kNotFound : ErrorKind::kPermissionDenied, std::strerror(errno));
+  if (fd < 0)
+    return failed(errno == ENOENT ? ErrorKind::kNotFound : ErrorKind::kPermissionDenied,
+                  std::strerror(errno));
   struct stat file {};
   bool usable = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
   if (usable && file.st_size == 0 && protection == (PROT_READ | PROT_WRITE)) {
@@ -102,7 +104,8 @@ SessionStats::SessionStats() : mapping_(new Mapping) {
   mapping_->slot = mapping_->own.get();
 }
 
-SessionStats::SessionStats(SessionStats&& other) noexcept : mapping_(std::exchange(other.mapping_, nullptr)) {}
+SessionStats::SessionStats(SessionStats&& other) noexcept
+    : mapping_(std::exchange(other.mapping_, nullptr)) {}
 
 SessionStats& SessionStats::operator=(SessionStats&& other) noexcept {
   std::swap(mapping_, other.mapping_);
@@ -111,7 +114,8 @@ SessionStats& SessionStats::operator=(SessionStats&& other) noexcept {
 
 SessionStats::~SessionStats() { delete mapping_; }
 
-Result<SessionStats> SessionStats::open(const std::string& path, uint32_t process_id, std::string_view process_name) {
+Result<SessionStats> SessionStats::open(const std::string& path, uint32_t process_id,
+                                        std::string_view process_name) {
   const auto mapped = map_file(path, O_RDWR | O_CREAT, PROT_READ | PROT_WRITE);
   if (!mapped) return fail(mapped);
   auto mapping = std::make_unique<Mapping>();
@@ -119,12 +123,13 @@ Result<SessionStats> SessionStats::open(const std::string& path, uint32_t proces
   Header& header = mapping->file->header;
   uint64_t magic = 0;
   if (!header.magic.compare_exchange_strong(magic, kMagic) && magic != kMagic) {
-    return fail(ErrorKind::kInvalidArgument, text("The file '", path, "' is not a statistics file of this version."));
+    return fail(ErrorKind::kInvalidArgument,
+                text("The file '", path, "' is not a statistics file of this version."));
   }
   const uint32_t index = header.claimed.fetch_add(1);
   if (index >= limits::kStatsSlots) {
-    return fail(ErrorKind::kOverloaded, text("The statistics file '", path, "' already has the ", limits::kStatsSlots,
-                                             " processes that it can hold."));
+    return fail(ErrorKind::kOverloaded, text("The statistics file '", path, "' already has the ",
+                                             limits::kStatsSlots, " processes that it can hold."));
   }
   mapping->slot = &mapping->file->slots[index];
   mapping->slot->process_name.write(process_name);
@@ -134,7 +139,9 @@ Result<SessionStats> SessionStats::open(const std::string& path, uint32_t proces
 
 SessionCounters& SessionStats::counters() { return mapping_->slot->counters; }
 void SessionStats::set_device(std::string_view name) { mapping_->slot->device.write(name); }
-void SessionStats::set_transport(std::string_view description) { mapping_->slot->transport.write(description); }
+void SessionStats::set_transport(std::string_view description) {
+  mapping_->slot->transport.write(description);
+}
 
 Result<SessionStatsFile> read_session_stats(const std::string& path) {
   const auto mapped = map_file(path, O_RDONLY, PROT_READ);
@@ -156,7 +163,8 @@ Result<SessionStatsFile> read_session_stats(const std::string& path) {
   }
   ::munmap(*mapped, sizeof(Layout));
   if (magic != kMagic && magic != 0) {
-    return fail(ErrorKind::kInvalidArgument, text("The file '", path, "' is not a statistics file of this version."));
+    return fail(ErrorKind::kInvalidArgument,
+                text("The file '", path, "' is not a statistics file of this version."));
   }
   return out;
 }

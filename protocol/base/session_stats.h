@@ -17,7 +17,7 @@ namespace outboard {
 
 // Only ever counted up, with relaxed atomics, from any thread.
 struct SessionCounters {
-  std::atomic<uint64_t> calls{0};                 // of the CUDA API, local ones included
+  std::atomic<uint64_t> calls{0};  // of the CUDA API, local ones included
   std::atomic<uint64_t> commands_sent{0};
   std::atomic<uint64_t> blocking_round_trips{0};  // times a thread waited for the server
   std::atomic<uint64_t> bytes_sent{0};
@@ -32,14 +32,15 @@ class SessionStats {
   SessionStats();
   // Takes a slot in the file at `path`, making the file if it is not there. kInvalidArgument when
   // the file is something else, kOverloaded when all slots are taken.
-  static Result<SessionStats> open(const std::string& path, uint32_t process_id, std::string_view process_name);
+  static Result<SessionStats> open(const std::string& path, uint32_t process_id,
+                                   std::string_view process_name);
 
   SessionStats(SessionStats&& other) noexcept;
   SessionStats& operator=(SessionStats&& other) noexcept;
   ~SessionStats();  // what was counted stays in the file
 
   SessionCounters& counters();
-  void set_device(std::string_view name);       // cut at 92 bytes
+  void set_device(std::string_view name);  // cut at 92 bytes
   void set_transport(std::string_view description);
 
  private:
@@ -64,7 +65,7 @@ struct SessionStatsSnapshot {
 
 struct SessionStatsFile {
   std::vector<SessionStatsSnapshot> processes;  // in the order in which they came
-  uint32_t not_shown = 0;  // processes that found no free slot
+  uint32_t not_shown = 0;                       // processes that found no free slot
 };
 
 // kNotFound when there is no such file, kInvalidArgument when it is something else.

@@ -9,10 +9,12 @@ namespace outboard {
 namespace {
 
 constexpr std::string_view kPrefix = "GPU-";
-constexpr size_t kTextBytes = 36;                          // RFC 9562: 8-4-4-4-12 digits
+constexpr size_t kTextBytes = 36;  // RFC 9562: 8-4-4-4-12 digits
 constexpr std::array<size_t, 4> kHyphens = {8, 13, 18, 23};
 
-bool is_hyphen(size_t position) { return std::find(kHyphens.begin(), kHyphens.end(), position) != kHyphens.end(); }
+bool is_hyphen(size_t position) {
+  return std::find(kHyphens.begin(), kHyphens.end(), position) != kHyphens.end();
+}
 
 // FNV-1a with 64 bits, then the finaliser of MurmurHash3, which spreads every bit.
 uint64_t hash(std::string_view name, uint64_t start) {
@@ -34,7 +36,8 @@ std::string gpu_uuid_text(const Uuid& uuid) {
 Result<Uuid> parse_gpu_uuid(std::string_view given) {
   const auto bad = [&] {
     return fail(ErrorKind::kInvalidArgument,
-                text("'", printable(given, 64), "' is not a device UUID such as GPU-0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f."));
+                text("'", printable(given, 64),
+                     "' is not a device UUID such as GPU-0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f."));
   };
   if (!given.starts_with(kPrefix) || given.size() != kPrefix.size() + kTextBytes) return bad();
   const std::string_view body = given.substr(kPrefix.size());

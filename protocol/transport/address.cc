@@ -25,14 +25,16 @@ Result<Address> parse_tcp(std::string_view given) {
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
     in6_addr ignored;
-    if (inet_pton(AF_INET6, std::string(host).c_str(), &ignored) != 1) return bad(given, "what is in brackets is no IPv6 address.");
+    if (inet_pton(AF_INET6, std::string(host).c_str(), &ignored) != 1)
+      return bad(given, "what is in brackets is no IPv6 address.");
   } else if (host.find(':') != std::string_view::npos) {
     return bad(given, "an IPv6 address stands in brackets.");
   }
   if (host.empty()) host = "localhost";
   if (host.size() > kMostHostBytes) return bad(given, "the host name is too long.");
   for (const char c : host) {
-    if (c <= ' ' || c > '~' || c == '/' || c == '[' || c == ']') return bad(given, "the host name has a character that no host name has.");
+    if (c <= ' ' || c > '~' || c == '/' || c == '[' || c == ']')
+      return bad(given, "the host name has a character that no host name has.");
   }
   return Address{Address::Kind::kTcp, std::string(host), static_cast<uint16_t>(*port), {}};
 }
@@ -40,7 +42,8 @@ Result<Address> parse_tcp(std::string_view given) {
 Result<Address> parse_unix(std::string_view given, std::string_view path) {
   if (path.empty()) return bad(given, "the path is missing.");
   if (path.size() > kMostUnixPathBytes) {
-    return bad(given, text("its path has ", path.size(), " bytes, and the kernel allows ", kMostUnixPathBytes, "."));
+    return bad(given,
+               text("its path has ", path.size(), " bytes, and the kernel allows ", kMostUnixPathBytes, "."));
   }
   if (path.find('\0') != std::string_view::npos) return bad(given, "its path has a zero byte.");
   return Address{Address::Kind::kUnix, {}, 0, std::string(path)};

@@ -21,13 +21,16 @@ ErrorKind kind_of(int error) {
   return ErrorKind::kDisconnected;
 }
 
-FileDescriptor make_socket(int family) { return FileDescriptor(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+FileDescriptor make_socket(int family) {
+  return FileDescriptor(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
 
 // 0 or an errno. A unix socket connects at once unless the server's queue is full; then the kernel
 // waits for as long as the send timeout says.
 int connect_unix(int fd, const Endpoint& endpoint, SteadyTime deadline) {
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return ETIMEDOUT;
     timeval wait{left.count() / 1'000'000, left.count() % 1'000'000};
     ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
@@ -94,7 +97,8 @@ Result<std::unique_ptr<Transport>> connect_socket(const Address& address, std::c
     return fail(ErrorKind::kDisconnected,
                 text("No server answered at ", address.text(), " within ", timeout.count(), " ms."));
   }
-  return fail(kind_of(error), text("No server can be reached at ", address.text(), ": ", errno_text(error), "."));
+  return fail(kind_of(error),
+              text("No server can be reached at ", address.text(), ": ", errno_text(error), "."));
 }
 
 }  // namespace
@@ -103,7 +107,8 @@ Result<std::unique_ptr<Transport>> connect(const Address& address, const Connect
   if (address.kind != Address::Kind::kLoopback) return connect_socket(address, options.timeout);
   if (options.loopback == nullptr) {
     return fail(ErrorKind::kInvalidArgument,
-                text("The address ", address.text(), " only means something inside a process that has both ends (a test)."));
+                text("The address ", address.text(),
+                     " only means something inside a process that has both ends (a test)."));
   }
   return options.loopback->connect(address.path);
 }

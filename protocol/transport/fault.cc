@@ -22,7 +22,8 @@ Status FaultTransport::send_piece(ConstBuffer piece) {
     const uint64_t left = plan_.cut_after_sent_bytes - sent_bytes_;
     if (left == 0) {
       inner_->shutdown();
-      return fail(ErrorKind::kDisconnected, text("The connection was cut after ", sent_bytes_, " sent bytes, as planned."));
+      return fail(ErrorKind::kDisconnected,
+                  text("The connection was cut after ", sent_bytes_, " sent bytes, as planned."));
     }
     const ConstBuffer now = piece.first(std::min<uint64_t>({piece.size(), plan_.most_send_bytes, left}));
     if (auto status = inner_->send({&now, 1}); !status) return status;
@@ -37,7 +38,8 @@ Result<size_t> FaultTransport::receive(std::span<std::byte> into) {
   const uint64_t left = plan_.cut_after_received_bytes - received_bytes_;
   if (left == 0) {
     inner_->shutdown();
-    return fail(ErrorKind::kDisconnected, text("The connection was cut after ", received_bytes_, " received bytes, as planned."));
+    return fail(ErrorKind::kDisconnected,
+                text("The connection was cut after ", received_bytes_, " received bytes, as planned."));
   }
   auto got = inner_->receive(into.first(std::min<uint64_t>({into.size(), plan_.most_receive_bytes, left})));
   if (got) received_bytes_ += *got;

@@ -20,7 +20,8 @@ class SocketListener final : public Listener {
   SocketListener(FileDescriptor socket, FileDescriptor closing, Address address)
       : socket_(std::move(socket)), closing_(std::move(closing)), address_(std::move(address)) {
     struct stat file {};
-    if (address_.kind == Address::Kind::kUnix && ::stat(address_.path.c_str(), &file) == 0) inode_ = file.st_ino;
+    if (address_.kind == Address::Kind::kUnix && ::stat(address_.path.c_str(), &file) == 0)
+      inode_ = file.st_ino;
   }
   ~SocketListener() override { close(); }
 
@@ -120,7 +121,8 @@ Result<std::unique_ptr<Listener>> listen_socket(Address address) {
   FileDescriptor fd(::socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   FileDescriptor closing(::eventfd(0, EFD_CLOEXEC));
   if (!fd.valid() || !closing.valid()) return cannot_listen(address, errno);
-  if (const int error = bind_to(fd.get(), endpoint, address); error != 0) return cannot_listen(address, error);
+  if (const int error = bind_to(fd.get(), endpoint, address); error != 0)
+    return cannot_listen(address, error);
   if (::listen(fd.get(), limits::kListenBacklog) != 0) return cannot_listen(address, errno);
   if (address.kind == Address::Kind::kTcp) address.port = bound_port(fd.get());
   return std::make_unique<SocketListener>(std::move(fd), std::move(closing), std::move(address));
@@ -132,7 +134,8 @@ Result<std::unique_ptr<Listener>> listen(const Address& address, LoopbackNetwork
   if (address.kind != Address::Kind::kLoopback) return listen_socket(address);
   if (loopback == nullptr) {
     return fail(ErrorKind::kInvalidArgument,
-                text("The address ", address.text(), " only means something inside a process that has both ends (a test)."));
+                text("The address ", address.text(),
+                     " only means something inside a process that has both ends (a test)."));
   }
   return loopback->listen(address.path);
 }

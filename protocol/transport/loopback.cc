@@ -69,7 +69,8 @@ class Pipe {
 
 class LoopbackTransport final : public Transport {
  public:
-  LoopbackTransport(std::shared_ptr<Pipe> out, std::shared_ptr<Pipe> in) : out_(std::move(out)), in_(std::move(in)) {}
+  LoopbackTransport(std::shared_ptr<Pipe> out, std::shared_ptr<Pipe> in)
+      : out_(std::move(out)), in_(std::move(in)) {}
   ~LoopbackTransport() override { shutdown(); }
 
   Status send(std::span<const ConstBuffer> pieces) override {
@@ -85,7 +86,8 @@ class LoopbackTransport final : public Transport {
   Result<size_t> receive(std::span<std::byte> into) override {
     ++receive_calls_;
     const auto got = in_->read(into, deadline_);
-    if (!got) return fail(ErrorKind::kDisconnected, "Nothing came on the loopback connection before the deadline.");
+    if (!got)
+      return fail(ErrorKind::kDisconnected, "Nothing came on the loopback connection before the deadline.");
     received_bytes_ += *got;
     return *got;
   }
@@ -97,7 +99,9 @@ class LoopbackTransport final : public Transport {
     in_->close();
   }
 
-  TransportCounts counts() const override { return {sent_bytes_, received_bytes_, send_calls_, receive_calls_}; }
+  TransportCounts counts() const override {
+    return {sent_bytes_, received_bytes_, send_calls_, receive_calls_};
+  }
   std::string description() const override { return "loopback"; }
 
  private:
@@ -135,7 +139,8 @@ class LoopbackListener final : public Listener {
   Result<std::unique_ptr<Transport>> accept() override {
     std::unique_lock lock(queue_->mutex);
     queue_->changed.wait(lock, [&] { return queue_->closed || !queue_->waiting.empty(); });
-    if (queue_->closed) return fail(ErrorKind::kDisconnected, text("The listener at ", address(), " was closed."));
+    if (queue_->closed)
+      return fail(ErrorKind::kDisconnected, text("The listener at ", address(), " was closed."));
     auto transport = std::move(queue_->waiting.front());
     queue_->waiting.pop_front();
     return transport;
@@ -173,12 +178,14 @@ Result<std::unique_ptr<Transport>> LoopbackNetwork::connect(const std::string& n
   {
     const std::lock_guard lock(mutex_);
     const auto found = listening_.find(name);
-    if (found == listening_.end()) return fail(ErrorKind::kNotFound, text("Nobody listens at loopback:", name, "."));
+    if (found == listening_.end())
+      return fail(ErrorKind::kNotFound, text("Nobody listens at loopback:", name, "."));
     queue = found->second;
   }
   auto [here, there] = loopback_pair();
   const std::lock_guard lock(queue->mutex);
-  if (queue->closed) return fail(ErrorKind::kNotFound, text("Nobody listens at loopback:", name, " any more."));
+  if (queue->closed)
+    return fail(ErrorKind::kNotFound, text("Nobody listens at loopback:", name, " any more."));
   queue->waiting.push_back(std::move(there));
   queue->changed.notify_all();
   return std::move(here);

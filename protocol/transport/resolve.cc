@@ -2,9 +2,9 @@
 
 #include <cstring>
 
+#include <sys/un.h>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <sys/un.h>
 
 #include "protocol/base/bytes.h"
 
@@ -25,14 +25,16 @@ Endpoint unix_endpoint(const std::string& path) {
 Result<std::vector<Endpoint>> resolve(const Address& address) {
   if (address.kind == Address::Kind::kUnix) {
     if (address.path.size() >= sizeof(sockaddr_un::sun_path)) {
-      return fail(ErrorKind::kInvalidArgument, text("The path of ", address.text(), " is too long for a unix socket."));
+      return fail(ErrorKind::kInvalidArgument,
+                  text("The path of ", address.text(), " is too long for a unix socket."));
     }
     return std::vector<Endpoint>{unix_endpoint(address.path)};
   }
   asio::io_context context(1);
   asio::ip::tcp::resolver resolver(context);
   asio::error_code error;
-  const auto found = resolver.resolve(address.host, std::to_string(address.port), asio::ip::resolver_base::numeric_service, error);
+  const auto found = resolver.resolve(address.host, std::to_string(address.port),
+                                      asio::ip::resolver_base::numeric_service, error);
   std::vector<Endpoint> out;
   for (const auto& entry : found) {
     Endpoint endpoint;
@@ -42,8 +44,9 @@ Result<std::vector<Endpoint>> resolve(const Address& address) {
     out.push_back(endpoint);
   }
   if (out.empty()) {
-    return fail(ErrorKind::kNotFound, text("The host '", address.host, "' of the server address ", address.text(),
-                                           " is not known: ", error ? error.message() : "it has no address", "."));
+    return fail(ErrorKind::kNotFound,
+                text("The host '", address.host, "' of the server address ", address.text(),
+                     " is not known: ", error ? error.message() : "it has no address", "."));
   }
   return out;
 }

@@ -58,7 +58,9 @@ inline void set_blocking(int fd) {
 // vanished without a word must be noticed: after 20 s of silence the kernel asks three times, ten
 // seconds apart.
 inline void set_tcp_options(int fd) {
-  const auto set = [fd](int level, int name, int value) { ::setsockopt(fd, level, name, &value, sizeof value); };
+  const auto set = [fd](int level, int name, int value) {
+    ::setsockopt(fd, level, name, &value, sizeof value);
+  };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, 20);

@@ -25,7 +25,8 @@ std::string socket_address_text(const sockaddr_storage& address, socklen_t addre
   }
   if (address.ss_family != AF_UNIX || address_bytes <= offsetof(sockaddr_un, sun_path)) return {};
   const auto& local = reinterpret_cast<const sockaddr_un&>(address);
-  const size_t room = std::min<size_t>(address_bytes - offsetof(sockaddr_un, sun_path), sizeof local.sun_path);
+  const size_t room =
+      std::min<size_t>(address_bytes - offsetof(sockaddr_un, sun_path), sizeof local.sun_path);
   return {local.sun_path, std::find(local.sun_path, local.sun_path + room, '\0')};
 }
 

@@ -1,8 +1,8 @@
 // Socket addresses as people write them.
 #pragma once
 
-#include <string>
 #include <sys/socket.h>
+#include <string>
 
 namespace outboard::transport {
 

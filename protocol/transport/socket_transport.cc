@@ -5,10 +5,10 @@
 #include <atomic>
 #include <memory>
 
-#include <asio/generic/stream_protocol.hpp>
-#include <asio/io_context.hpp>
 #include <poll.h>
 #include <sys/un.h>
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/io_context.hpp>
 
 #include "protocol/base/bytes.h"
 #include "protocol/transport/socket_options.h"
@@ -23,7 +23,8 @@ constexpr size_t kMostPieces = 64;
 
 class SocketTransport final : public Transport {
  public:
-  explicit SocketTransport(std::string description) : description_(std::move(description)), socket_(context_) {}
+  explicit SocketTransport(std::string description)
+      : description_(std::move(description)), socket_(context_) {}
   ~SocketTransport() override { shutdown(); }
 
   Status assign(int family, int fd) {
@@ -31,12 +32,13 @@ class SocketTransport final : public Transport {
     socket_.assign(asio::generic::stream_protocol(family, 0), fd, error);
     if (!error) return {};
     ::close(fd);
-    return fail(ErrorKind::kInternal, text("A socket (", description_, ") could not be taken over: ", error.message(), "."));
+    return fail(ErrorKind::kInternal,
+                text("A socket (", description_, ") could not be taken over: ", error.message(), "."));
   }
 
   Status send(std::span<const ConstBuffer> pieces) override {
-    size_t piece = 0;    // the first that is not sent completely
-    size_t offset = 0;   // what of it is sent
+    size_t piece = 0;   // the first that is not sent completely
+    size_t offset = 0;  // what of it is sent
     while (piece < pieces.size()) {
       std::array<asio::const_buffer, kMostPieces> gathered;
       size_t count = 0;
@@ -82,30 +84,36 @@ class SocketTransport final : public Transport {
     socket_.shutdown(asio::socket_base::shutdown_both, ignored);
   }
 
-  TransportCounts counts() const override { return {sent_bytes_, received_bytes_, send_calls_, receive_calls_}; }
+  TransportCounts counts() const override {
+    return {sent_bytes_, received_bytes_, send_calls_, receive_calls_};
+  }
   std::string description() const override { return description_; }
   int native_handle() const override {
-    return const_cast<asio::generic::stream_protocol::socket&>(socket_).native_handle();  // Asio has no const one
+    return const_cast<asio::generic::stream_protocol::socket&>(socket_)
+        .native_handle();  // Asio has no const one
   }
 
  private:
   Status broken(const char* doing, const asio::error_code& error) const {
-    return fail(ErrorKind::kDisconnected,
-                text("The connection broke while ", doing, " the peer (", description_, "): ", error.message(), "."));
+    return fail(ErrorKind::kDisconnected, text("The connection broke while ", doing, " the peer (",
+                                               description_, "): ", error.message(), "."));
   }
 
   Status wait_readable() {
     for (;;) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
       pollfd entry{native_handle(), POLLIN, 0};
       const auto wait_ms = std::clamp<int64_t>(left.count(), 0, 60'000);
       const int ready = ::poll(&entry, 1, static_cast<int>(wait_ms));
       if (ready > 0) return {};
       if (ready < 0 && errno != EINTR) {
-        return fail(ErrorKind::kInternal, text("Waiting for the peer (", description_, ") failed: ", errno_text(errno), "."));
+        return fail(ErrorKind::kInternal,
+                    text("Waiting for the peer (", description_, ") failed: ", errno_text(errno), "."));
       }
       if (std::chrono::steady_clock::now() >= deadline_) {
-        return fail(ErrorKind::kDisconnected, text("Nothing came from the peer (", description_, ") before the deadline."));
+        return fail(ErrorKind::kDisconnected,
+                    text("Nothing came from the peer (", description_, ") before the deadline."));
       }
     }
   }

@@ -9,8 +9,9 @@ Status receive_exactly(Transport& transport, std::span<std::byte> into) {
     const auto got = transport.receive(into);
     if (!got) return fail(got);
     if (*got == 0) {
-      return fail(ErrorKind::kDisconnected, text("The peer closed the connection (", transport.description(), ") with ",
-                                                 into.size(), " bytes of a message still to come."));
+      return fail(ErrorKind::kDisconnected,
+                  text("The peer closed the connection (", transport.description(), ") with ", into.size(),
+                       " bytes of a message still to come."));
     }
     into = into.subspan(*got);
   }

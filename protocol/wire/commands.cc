@@ -27,13 +27,13 @@ Status section_end(const char* what, const char* malformed, uint32_t count, uint
                    uint64_t bulk_used_bytes, uint64_t bulk_bytes) {
   if (malformed != nullptr) {
     return fail(ErrorKind::kProtocolViolation,
-                text("The peer sent a frame whose ", what, " number ", count + 1, " of ", announced, " is malformed: ",
-                     malformed, "."));
+                text("The peer sent a frame whose ", what, " number ", count + 1, " of ", announced,
+                     " is malformed: ", malformed, "."));
   }
   if (bulk_used_bytes != bulk_bytes) {
     return fail(ErrorKind::kProtocolViolation,
-                text("The peer sent a frame with ", bulk_bytes, " bytes of bulk data, but its ", what, " entries use ",
-                     bulk_used_bytes, "."));
+                text("The peer sent a frame with ", bulk_bytes, " bytes of bulk data, but its ", what,
+                     " entries use ", bulk_used_bytes, "."));
   }
   return {};
 }
@@ -44,7 +44,8 @@ bool CommandWriter::fits(size_t body_bytes, uint64_t bulk_bytes) const {
   return frame_has_room(out_.size(), body_bytes, bulk_bytes_, bulk_bytes);
 }
 
-void CommandWriter::append(const CommandFields& fields, std::span<const std::byte> body, uint64_t bulk_bytes) {
+void CommandWriter::append(const CommandFields& fields, std::span<const std::byte> body,
+                           uint64_t bulk_bytes) {
   uint8_t flags = 0;
   if (fields.wants_reply) flags |= kWantsReply;
   if (fields.context != context_) flags |= kHasContext;
@@ -90,7 +91,8 @@ bool CommandReader::next(Command& out) {
   out.bulk_bytes = flags & kHasBulk ? in_.varint() : 0;
   out.body = in_.bytes();
   if (in_.failed()) return malformed("it is cut off or a number in it is too large");
-  if (out.bulk_bytes > frame_bulk_bytes_ - bulk_used_bytes_) return malformed("it claims more bulk data than the frame has");
+  if (out.bulk_bytes > frame_bulk_bytes_ - bulk_used_bytes_)
+    return malformed("it claims more bulk data than the frame has");
   out.wants_reply = (flags & kWantsReply) != 0;
   out.context = context_;
   out.capture_mode = capture_mode_;
@@ -148,7 +150,8 @@ bool ReplyReader::next(Reply& out) {
   out.bulk_bytes = flags & kReplyHasBulk ? in_.varint() : 0;
   out.body = in_.bytes();
   if (in_.failed()) return malformed("it is cut off or a number in it is too large");
-  if (out.bulk_bytes > frame_bulk_bytes_ - bulk_used_bytes_) return malformed("it claims more bulk data than the frame has");
+  if (out.bulk_bytes > frame_bulk_bytes_ - bulk_used_bytes_)
+    return malformed("it claims more bulk data than the frame has");
   out.bulk_offset = bulk_used_bytes_;
   out.bulk = bulk_.empty() ? bulk_ : bulk_.subspan(bulk_used_bytes_, out.bulk_bytes);
   bulk_used_bytes_ += out.bulk_bytes;

@@ -32,7 +32,7 @@ enum class Opcode : uint16_t;  // protocol/wire/opcodes_gen.h
 struct CommandFields {
   Opcode opcode{};
   bool wants_reply = false;
-  Handle context;            // current in the calling thread; null: none
+  Handle context = {};       // current in the calling thread; null: none
   uint8_t capture_mode = 0;  // CUstreamCaptureMode of the calling thread
 };
 

@@ -37,7 +37,7 @@ struct Notice {
     kHostFunction = 2,  // a stream waits until the client has run host function `number`
   };
   Kind kind = Kind::kMessage;
-  std::string text;  // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
+  std::string text;     // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
   uint64_t number = 0;  // of kHostFunction: what the client called it in LaunchHostFunction
 };
 
@@ -55,8 +55,7 @@ struct Envelope {
   // order. A call that waits counts as taken when its wait begins: its reply comes later, and the
   // commands of other threads behind it must not be held back meanwhile.
   uint64_t acknowledged = 0;
-  std::variant<CommandsFrame, RepliesFrame, HelloInfo, WelcomeInfo, Refusal, Goodbye, Notice, Heartbeat>
-      kind;
+  std::variant<CommandsFrame, RepliesFrame, HelloInfo, WelcomeInfo, Refusal, Goodbye, Notice, Heartbeat> kind;
 
   template <typename T>
   const T* as() const {

@@ -42,7 +42,8 @@ ErrorKind error_kind(schema::ErrorKind from) {
 }
 
 LeaseTerms lease(schema::Lease::Reader from) {
-  return {name("lease id", from.getId()), from.getMemoryBytes(), from.getComputePercent(), from.getPriority()};
+  return {name("lease id", from.getId()), from.getMemoryBytes(), from.getComputePercent(),
+          from.getPriority()};
 }
 
 AddressHole range(schema::AddressRange::Reader from) {
@@ -146,12 +147,14 @@ decltype(Envelope::kind) envelope_kind(schema::Envelope::Reader root) {
     case schema::Envelope::HELLO: return hello(root.getHello());
     case schema::Envelope::WELCOME: return welcome(root.getWelcome());
     case schema::Envelope::REFUSAL:
-      return Refusal{error_kind(root.getRefusal().getKind()), sentence("message", root.getRefusal().getMessage())};
+      return Refusal{error_kind(root.getRefusal().getKind()),
+                     sentence("message", root.getRefusal().getMessage())};
     case schema::Envelope::GOODBYE: return goodbye(root.getGoodbye());
     case schema::Envelope::NOTICE: return notice(root.getNotice());
     case schema::Envelope::HEARTBEAT: return Heartbeat{root.getHeartbeat().getWantsAnswer()};
   }
-  throw Violation{text("It is of kind ", static_cast<unsigned>(root.which()), ", which this version does not know.")};
+  throw Violation{
+      text("It is of kind ", static_cast<unsigned>(root.which()), ", which this version does not know.")};
 }
 
 Envelope decode_words(kj::ArrayPtr<const capnp::word> words) {
@@ -179,9 +182,10 @@ Envelope decode_words(kj::ArrayPtr<const capnp::word> words) {
 
 Result<Envelope> decode_envelope(std::span<const std::byte> bytes) {
   if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0 || bytes.size() > limits::kEnvelopeBytes) {
-    return fail(ErrorKind::kProtocolViolation,
-                text("An envelope has ", bytes.size(), " bytes; it must be a positive multiple of 8 and at most ",
-                     limits::kEnvelopeBytes, "."));
+    return fail(
+        ErrorKind::kProtocolViolation,
+        text("An envelope has ", bytes.size(), " bytes; it must be a positive multiple of 8 and at most ",
+             limits::kEnvelopeBytes, "."));
   }
   // Cap'n Proto wants aligned words. The frequent envelopes are seven words long.
   constexpr size_t kSmallWords = 16;
@@ -194,7 +198,8 @@ Result<Envelope> decode_envelope(std::span<const std::byte> bytes) {
   try {
     return decode_words(kj::arrayPtr(words, count));
   } catch (const Violation& violation) {
-    return fail(ErrorKind::kProtocolViolation, "The peer sent an envelope that is not valid. " + violation.message);
+    return fail(ErrorKind::kProtocolViolation,
+                "The peer sent an envelope that is not valid. " + violation.message);
   } catch (const kj::Exception& exception) {
     return fail(ErrorKind::kProtocolViolation,
                 text("The peer sent an envelope that is not a valid Cap'n Proto message: ",

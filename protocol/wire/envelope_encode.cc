@@ -176,8 +176,9 @@ Result<std::vector<std::byte>> encode_envelope(const Envelope& envelope) {
     std::vector<capnp::word> scratch(limits::kEnvelopeBytes / sizeof(capnp::word));
     return encode_into(envelope, kj::arrayPtr(scratch.data(), scratch.size()));
   } catch (const kj::Exception& exception) {
-    return fail(ErrorKind::kInternal, text("A ", envelope_kind_name(envelope), " message could not be encoded: ",
-                                           exception.getDescription().cStr()));
+    return fail(ErrorKind::kInternal,
+                text("A ", envelope_kind_name(envelope),
+                     " message could not be encoded: ", exception.getDescription().cStr()));
   }
 }
 

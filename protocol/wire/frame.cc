@@ -13,13 +13,17 @@ constexpr size_t kReadAheadBytes = 64u << 10;  // what one client flush is at mo
 
 Status check_section(const char* name, uint64_t size_bytes, uint64_t most_bytes, ErrorKind kind) {
   if (size_bytes <= most_bytes) return {};
-  return fail(kind, text("A frame announces ", size_bytes, " bytes of ", name, "; at most ", most_bytes, " are allowed."));
+  return fail(kind, text("A frame announces ", size_bytes, " bytes of ", name, "; at most ", most_bytes,
+                         " are allowed."));
 }
 
 Status check_header(const FrameHeader& header, ErrorKind kind) {
-  if (auto status = check_section("envelope", header.envelope_bytes, limits::kEnvelopeBytes, kind); !status) return status;
-  if (auto status = check_section("commands", header.commands_bytes, limits::kCommandsBytes, kind); !status) return status;
-  if (auto status = check_section("bulk data", header.bulk_bytes, limits::kBulkBytes, kind); !status) return status;
+  if (auto status = check_section("envelope", header.envelope_bytes, limits::kEnvelopeBytes, kind); !status)
+    return status;
+  if (auto status = check_section("commands", header.commands_bytes, limits::kCommandsBytes, kind); !status)
+    return status;
+  if (auto status = check_section("bulk data", header.bulk_bytes, limits::kBulkBytes, kind); !status)
+    return status;
   if (header.envelope_bytes == 0 || header.envelope_bytes % 8 != 0) {
     return fail(kind, text("A frame announces an envelope of ", header.envelope_bytes,
                            " bytes; it must be a positive multiple of 8."));
@@ -38,9 +42,10 @@ void write_frame_header(const FrameHeader& header, std::span<std::byte, kFrameHe
 
 Result<FrameHeader> parse_frame_header(std::span<const std::byte, kFrameHeaderBytes> bytes) {
   if (std::memcmp(bytes.data(), kMagic.data(), 4) != 0) {
-    return fail(ErrorKind::kProtocolViolation,
-                text("The peer does not speak Outboard's protocol: a frame starts with the bytes 'OBF1', but '",
-                     printable(as_text(bytes.first(4)), 4), "' (", to_hex(bytes.first(4)), ") came."));
+    return fail(
+        ErrorKind::kProtocolViolation,
+        text("The peer does not speak Outboard's protocol: a frame starts with the bytes 'OBF1', but '",
+             printable(as_text(bytes.first(4)), 4), "' (", to_hex(bytes.first(4)), ") came."));
   }
   FrameHeader header;
   std::memcpy(&header.envelope_bytes, bytes.data() + 4, 4);
@@ -58,7 +63,8 @@ Status FrameSender::send(const Envelope& envelope, std::span<const std::byte> co
   for (const auto& piece : bulk) bulk_bytes += piece.size();
   // Checked as 64-bit numbers before they become 32-bit ones.
   constexpr auto kKind = ErrorKind::kInvalidArgument;
-  if (auto status = check_section("commands", commands.size(), limits::kCommandsBytes, kKind); !status) return status;
+  if (auto status = check_section("commands", commands.size(), limits::kCommandsBytes, kKind); !status)
+    return status;
   if (auto status = check_section("bulk data", bulk_bytes, limits::kBulkBytes, kKind); !status) return status;
   const FrameHeader header{static_cast<uint32_t>(encoded->size()), static_cast<uint32_t>(commands.size()),
                            static_cast<uint32_t>(bulk_bytes)};
@@ -98,9 +104,8 @@ Status FrameReceiver::fill(size_t need_bytes, bool at_frame_start) {
     if (!got) return fail(got);
     if (*got == 0) {
       const bool between_frames = at_frame_start && begin_ == end_;
-      return fail(ErrorKind::kDisconnected,
-                  text("The peer closed the connection (", transport_.description(), ")",
-                       between_frames ? "." : " in the middle of a frame."));
+      return fail(ErrorKind::kDisconnected, text("The peer closed the connection (", transport_.description(),
+                                                 ")", between_frames ? "." : " in the middle of a frame."));
     }
     end_ += *got;
   }
@@ -110,12 +115,13 @@ Status FrameReceiver::fill(size_t need_bytes, bool at_frame_start) {
 Result<FrameHead> FrameReceiver::receive_head() {
   if (auto status = skip_bulk(); !status) return fail(status);
   if (auto status = fill(kFrameHeaderBytes, true); !status) return fail(status);
-  const auto header =
-      parse_frame_header(std::span<const std::byte, kFrameHeaderBytes>(buffer_.data() + begin_, kFrameHeaderBytes));
+  const auto header = parse_frame_header(
+      std::span<const std::byte, kFrameHeaderBytes>(buffer_.data() + begin_, kFrameHeaderBytes));
   if (!header) return fail(header);
   const size_t head_bytes = kFrameHeaderBytes + header->envelope_bytes + header->commands_bytes;
   if (auto status = fill(head_bytes, false); !status) return fail(status);
-  const std::span<const std::byte> all(buffer_.data() + begin_ + kFrameHeaderBytes, head_bytes - kFrameHeaderBytes);
+  const std::span<const std::byte> all(buffer_.data() + begin_ + kFrameHeaderBytes,
+                                       head_bytes - kFrameHeaderBytes);
   begin_ += head_bytes;
   bulk_left_bytes_ = header->bulk_bytes;
   auto envelope = decode_envelope(all.first(header->envelope_bytes));
@@ -125,8 +131,8 @@ Result<FrameHead> FrameReceiver::receive_head() {
 
 Status FrameReceiver::receive_bulk(std::span<std::byte> into) {
   if (into.size() > bulk_left_bytes_) {
-    return fail(ErrorKind::kInternal, text("More bulk data was asked for (", into.size(), " bytes) than the frame has left (",
-                                           bulk_left_bytes_, ")."));
+    return fail(ErrorKind::kInternal, text("More bulk data was asked for (", into.size(),
+                                           " bytes) than the frame has left (", bulk_left_bytes_, ")."));
   }
   bulk_left_bytes_ -= static_cast<uint32_t>(into.size());
   const size_t ready = std::min(into.size(), end_ - begin_);

@@ -20,8 +20,8 @@ enum class HandleKind : uint8_t {
   kMemoryPool = 10,
   kArray = 11,
   kMipmappedArray = 12,
-  kTexture = 13,   // CUtexObject
-  kSurface = 14,   // CUsurfObject
+  kTexture = 13,  // CUtexObject
+  kSurface = 14,  // CUsurfObject
   kTexRef = 15,
   kSurfRef = 16,
   kLinkState = 17,

@@ -17,9 +17,9 @@ Result<Envelope> receive_control(transport::Transport& transport, SteadyTime dea
   transport.set_receive_deadline(transport::Transport::kNoDeadline);
   if (!head) return fail(head);
   if (!head->commands.empty() || head->bulk_bytes != 0) {
-    return fail(ErrorKind::kProtocolViolation,
-                text("The peer sent a ", envelope_kind_name(head->envelope), " with commands or bulk data before the "
-                     "session has started."));
+    return fail(ErrorKind::kProtocolViolation, text("The peer sent a ", envelope_kind_name(head->envelope),
+                                                    " with commands or bulk data before the "
+                                                    "session has started."));
   }
   return std::move(head->envelope);
 }
@@ -30,7 +30,8 @@ Status send_control(transport::Transport& transport, Kind kind) {
 }
 
 Status check_welcome(const WelcomeInfo& welcome, const HelloInfo& hello) {
-  if (welcome.protocol_version >= hello.oldest_protocol_version && welcome.protocol_version <= hello.protocol_version) {
+  if (welcome.protocol_version >= hello.oldest_protocol_version &&
+      welcome.protocol_version <= hello.protocol_version) {
     return {};
   }
   return fail(ErrorKind::kUnsupported,
@@ -48,14 +49,17 @@ Result<WelcomeInfo> greet(transport::Transport& transport, const HelloInfo& hell
   // than our broken pipe.
   if (!sent && sent.error().kind != ErrorKind::kDisconnected) return fail(sent);
   auto answer = receive_control(transport, deadline);
-  if (!answer) return fail(sent ? answer.error().kind : sent.error().kind, sent ? answer.error().message : sent.error().message);
+  if (!answer)
+    return fail(sent ? answer.error().kind : sent.error().kind,
+                sent ? answer.error().message : sent.error().message);
   if (const auto* refusal = answer->as<Refusal>()) {
     return fail(refusal->kind, printable(refusal->message, limits::kMessageBytes));
   }
   auto* welcome = std::get_if<WelcomeInfo>(&answer->kind);
   if (welcome == nullptr) {
-    return fail(ErrorKind::kProtocolViolation, text("The server at ", transport.description(), " answered the hello with a ",
-                                                    envelope_kind_name(*answer), "; a welcome or a refusal was expected."));
+    return fail(ErrorKind::kProtocolViolation,
+                text("The server at ", transport.description(), " answered the hello with a ",
+                     envelope_kind_name(*answer), "; a welcome or a refusal was expected."));
   }
   if (auto status = check_welcome(*welcome, hello); !status) return fail(status);
   return std::move(*welcome);
@@ -86,8 +90,8 @@ Result<uint32_t> negotiate_version(const HelloInfo& hello) {
   if (newest >= oldest) return newest;
   return fail(ErrorKind::kUnsupported,
               text("The client (version ", printable(hello.client_version, limits::kNameBytes),
-                   ") speaks protocol versions ", hello.oldest_protocol_version, " to ", hello.protocol_version,
-                   ", this server ", kOldestProtocolVersion, " to ", kProtocolVersion,
+                   ") speaks protocol versions ", hello.oldest_protocol_version, " to ",
+                   hello.protocol_version, ", this server ", kOldestProtocolVersion, " to ", kProtocolVersion,
                    ". Install the same release on both sides."));
 }
 
@@ -102,7 +106,8 @@ Result<HelloInfo> decode_hello(std::span<const std::byte> bytes) {
   if (!envelope) return fail(envelope);
   auto* hello = std::get_if<HelloInfo>(&envelope->kind);
   if (hello == nullptr) {
-    return fail(ErrorKind::kInvalidArgument, text("These bytes are a ", envelope_kind_name(*envelope), ", not a hello."));
+    return fail(ErrorKind::kInvalidArgument,
+                text("These bytes are a ", envelope_kind_name(*envelope), ", not a hello."));
   }
   return std::move(*hello);
 }

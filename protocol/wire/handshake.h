@@ -83,18 +83,17 @@ struct WelcomeInfo {
   uint64_t session_id = 0;                       // unique in this server's life
   std::string server_version;
   std::string server_name;
-  std::string driver_name;      // "NVIDIA", "Outboard software device"
-  int32_t driver_version = 0;   // cuDriverGetVersion: 13000
+  std::string driver_name;     // "NVIDIA", "Outboard software device"
+  int32_t driver_version = 0;  // cuDriverGetVersion: 13000
   LeaseTerms granted;
-  AddressHole address_range;    // where the session's device memory lies; size 0: anywhere
+  AddressHole address_range;            // where the session's device memory lies; size 0: anywhere
   std::vector<DeviceSnapshot> devices;  // at most limits::kDevices
 };
 
 // The client's side: sends the hello and waits for the answer until `deadline`. A refusal becomes
 // an error of the kind the server chose, with the server's sentence. After success the next byte
 // of `transport` is the first of the session.
-Result<WelcomeInfo> greet(transport::Transport& transport, const HelloInfo& hello,
-                          SteadyTime deadline);
+Result<WelcomeInfo> greet(transport::Transport& transport, const HelloInfo& hello, SteadyTime deadline);
 
 // The server's side. read_hello takes exactly one frame off the transport, so that the connection
 // can be handed to another process afterwards; kProtocolViolation for anything but a well-formed

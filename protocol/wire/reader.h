@@ -20,8 +20,7 @@ namespace outboard::wire {
 class Reader {
  public:
   Reader() = default;
-  explicit Reader(std::span<const std::byte> data)
-      : next_(data.data()), end_(data.data() + data.size()) {}
+  explicit Reader(std::span<const std::byte> data) : next_(data.data()), end_(data.data() + data.size()) {}
 
   bool ok() const { return !failed_; }
   bool failed() const { return failed_; }
@@ -36,14 +35,16 @@ class Reader {
   }
 
   uint8_t u8() {
-    if (next_ == end_) [[unlikely]] return fail(), uint8_t{0};
+    if (next_ == end_) [[unlikely]]
+      return fail(), uint8_t{0};
     return static_cast<uint8_t>(*next_++);
   }
 
   // Only 0 and 1 are booleans.
   bool boolean() {
     const uint8_t value = u8();
-    if (value > 1) [[unlikely]] fail();
+    if (value > 1) [[unlikely]]
+      fail();
     return value == 1;
   }
 
@@ -60,7 +61,8 @@ class Reader {
   T varint_as() {
     static_assert(std::is_unsigned_v<T>);
     const uint64_t value = varint();
-    if (value > std::numeric_limits<T>::max()) [[unlikely]] return fail(), T{0};
+    if (value > std::numeric_limits<T>::max()) [[unlikely]]
+      return fail(), T{0};
     return static_cast<T>(value);
   }
   template <typename T>
@@ -106,7 +108,8 @@ class Reader {
   size_t count(size_t element_bytes) {
     const uint64_t value = varint();
     const uint64_t most = remaining() / (element_bytes == 0 ? 1 : element_bytes);
-    if (value > most) [[unlikely]] return fail(), size_t{0};
+    if (value > most) [[unlikely]]
+      return fail(), size_t{0};
     return static_cast<size_t>(value);
   }
 

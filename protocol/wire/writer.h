@@ -103,7 +103,8 @@ class Writer {
 
  private:
   void ensure(size_t more_bytes) {
-    if (buffer_.size() - used_ < more_bytes) [[unlikely]] grow(more_bytes);
+    if (buffer_.size() - used_ < more_bytes) [[unlikely]]
+      grow(more_bytes);
   }
   void grow(size_t more_bytes);
   void copy(const void* from, size_t size_bytes) {

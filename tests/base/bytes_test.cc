@@ -25,16 +25,24 @@ TEST(Bytes, SizesForPeople) {
 }
 
 TEST(Bytes, SizesFromPeople) {
-  const std::pair<const char*, uint64_t> good[] = {
-      {"0", 0}, {"4096", 4096}, {"64k", 65536}, {"64K", 65536}, {"512M", 512ull << 20}, {"512MB", 512ull << 20},
-      {"1.5GiB", 3ull << 29}, {"2g", 2ull << 30}, {"1 TiB", 1ull << 40}, {"7b", 7}, {"18446744073709551615", ~0ull}};
+  const std::pair<const char*, uint64_t> good[] = {{"0", 0},
+                                                   {"4096", 4096},
+                                                   {"64k", 65536},
+                                                   {"64K", 65536},
+                                                   {"512M", 512ull << 20},
+                                                   {"512MB", 512ull << 20},
+                                                   {"1.5GiB", 3ull << 29},
+                                                   {"2g", 2ull << 30},
+                                                   {"1 TiB", 1ull << 40},
+                                                   {"7b", 7},
+                                                   {"18446744073709551615", ~0ull}};
   for (const auto& [given, expected] : good) {
     const auto size = parse_bytes(given);
     ASSERT_TRUE(size) << given;
     EXPECT_EQ(*size, expected) << given;
   }
-  for (const char* bad : {"", "x", "-1", "1x", "1.2.3G", "GiB", "1 2", "18446744073709551616", "99999999999T", "16777216T", ".",
-                          "1kk", "1KiBB", "nan", "inf", "0x10"}) {
+  for (const char* bad : {"", "x", "-1", "1x", "1.2.3G", "GiB", "1 2", "18446744073709551616", "99999999999T",
+                          "16777216T", ".", "1kk", "1KiBB", "nan", "inf", "0x10"}) {
     const auto size = parse_bytes(bad);
     ASSERT_FALSE(size) << bad << " became " << *size;
     EXPECT_EQ(size.error().kind, ErrorKind::kInvalidArgument);
@@ -43,7 +51,8 @@ TEST(Bytes, SizesFromPeople) {
 
 TEST(Bytes, NumbersKeepTheirRange) {
   EXPECT_EQ(parse_number("7", 1, 10).value(), 7u);
-  for (const char* bad : {"0", "11", "", "+1", "1 ", " 1", "1e1", "99999999999999999999"}) EXPECT_FALSE(parse_number(bad, 1, 10)) << bad;
+  for (const char* bad : {"0", "11", "", "+1", "1 ", " 1", "1e1", "99999999999999999999"})
+    EXPECT_FALSE(parse_number(bad, 1, 10)) << bad;
   EXPECT_NE(parse_number("11", 1, 10).error().message.find("1 to 10"), std::string::npos);
 }
 

@@ -27,7 +27,9 @@ class Config : public ::testing::Test {
     EXPECT_EQ(config.error().kind, kind);
     return config.error().message;
   }
-  void file(const std::string& content) { variables_["OUTBOARD_CONFIG"] = folder_.write("given.toml", content); }
+  void file(const std::string& content) {
+    variables_["OUTBOARD_CONFIG"] = folder_.write("given.toml", content);
+  }
 
   TemporaryFolder folder_;
   std::map<std::string, std::string> variables_;
@@ -60,8 +62,9 @@ TEST_F(Config, FlagsOverVariablesOverFileOverDefaults) {
 }
 
 TEST_F(Config, EveryKeyIsUnderstood) {
-  file("server = 'a:1'\nlog = 'error'\nlog_file = '/l'\nstats_file = '/s'\ntimeout_ms = 7\nmemory = '2GiB'\n"
-       "compute = '30%'\npriority = 4\n");
+  file(
+      "server = 'a:1'\nlog = 'error'\nlog_file = '/l'\nstats_file = '/s'\ntimeout_ms = 7\nmemory = '2GiB'\n"
+      "compute = '30%'\npriority = 4\n");
   const auto config = load();
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->log.value, LogLevel::kError);
@@ -74,7 +77,7 @@ TEST_F(Config, EveryKeyIsUnderstood) {
 
 TEST_F(Config, EveryVariableIsUnderstood) {
   variables_ = {{"OUTBOARD_LOG_FILE", "/l"}, {"OUTBOARD_STATS_FILE", "/s"}, {"OUTBOARD_TIMEOUT_MS", "8"},
-                {"OUTBOARD_MEMORY", "4096"}, {"OUTBOARD_COMPUTE", "50"}, {"OUTBOARD_PRIORITY", "-100"}};
+                {"OUTBOARD_MEMORY", "4096"}, {"OUTBOARD_COMPUTE", "50"},    {"OUTBOARD_PRIORITY", "-100"}};
   const auto config = load();
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->log_file.value, "/l");
@@ -127,9 +130,9 @@ TEST_F(Config, ErrorsSayWhatAndWhere) {
 
 TEST_F(Config, ValuesOutOfRangeAreRefused) {
   const std::pair<const char*, const char*> bad[] = {
-      {"OUTBOARD_TIMEOUT_MS", "0"},   {"OUTBOARD_TIMEOUT_MS", "3600001"}, {"OUTBOARD_TIMEOUT_MS", "1s"},
-      {"OUTBOARD_COMPUTE", "101"},    {"OUTBOARD_COMPUTE", "-1"},         {"OUTBOARD_COMPUTE", "%"},
-      {"OUTBOARD_PRIORITY", "101"},   {"OUTBOARD_PRIORITY", "-101"},      {"OUTBOARD_PRIORITY", "high"},
+      {"OUTBOARD_TIMEOUT_MS", "0"}, {"OUTBOARD_TIMEOUT_MS", "3600001"}, {"OUTBOARD_TIMEOUT_MS", "1s"},
+      {"OUTBOARD_COMPUTE", "101"},  {"OUTBOARD_COMPUTE", "-1"},         {"OUTBOARD_COMPUTE", "%"},
+      {"OUTBOARD_PRIORITY", "101"}, {"OUTBOARD_PRIORITY", "-101"},      {"OUTBOARD_PRIORITY", "high"},
       {"OUTBOARD_MEMORY", "lots"}};
   for (const auto& [name, value] : bad) {
     variables_ = {{name, value}};

@@ -1,9 +1,9 @@
-#include <cerrno>
 #include <gtest/gtest.h>
-#include <regex>
 #include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <regex>
+#include <thread>
 
 #include "protocol/base/log.h"
 #include "tests/base/temporary_folder.h"
@@ -15,10 +15,12 @@ using testing::TemporaryFolder;
 
 TEST(Log, WritesOneLineWithTimeProcessLevelAndName) {
   const TemporaryFolder folder;
-  const auto logger = Logger::open({.level = LogLevel::kInfo, .file_path = folder.path("log"), .name = "worker 3"});
+  const auto logger =
+      Logger::open({.level = LogLevel::kInfo, .file_path = folder.path("log"), .name = "worker 3"});
   ASSERT_TRUE(logger);
   logger->info("The session {} has started.");  // braces are text, not a format
-  const std::regex expected(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[\d+\] info worker 3: The session \{\} has started\.\n)");
+  const std::regex expected(
+      R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[\d+\] info worker 3: The session \{\} has started\.\n)");
   EXPECT_TRUE(std::regex_match(folder.read("log"), expected)) << folder.read("log");
 }
 
@@ -71,7 +73,8 @@ TEST(Log, LinesOfManyThreadsStayWhole) {
   std::istringstream lines(folder.read("log"));
   const std::regex whole(R"(.*warn x: (a{50}|b{50}|c{50}|d{50}))");
   int count = 0;
-  for (std::string line; std::getline(lines, line); ++count) ASSERT_TRUE(std::regex_match(line, whole)) << line;
+  for (std::string line; std::getline(lines, line); ++count)
+    ASSERT_TRUE(std::regex_match(line, whole)) << line;
   EXPECT_EQ(count, 400);
 }
 

@@ -6,8 +6,9 @@ namespace outboard::transport {
 namespace {
 
 TEST(Address, AcceptsWhatItPrints) {
-  for (const char* given : {"127.0.0.1:7070", "gpu-box.example:1", "[::1]:65535", "unix:/run/user/0/outboard.sock",
-                            "unix:relative.sock", "loopback:a", "loopback:"}) {
+  for (const char* given :
+       {"127.0.0.1:7070", "gpu-box.example:1", "[::1]:65535", "unix:/run/user/0/outboard.sock",
+        "unix:relative.sock", "loopback:a", "loopback:"}) {
     const auto address = parse_address(given);
     ASSERT_TRUE(address) << address.error().message;
     EXPECT_EQ(address->text(), given);
@@ -31,10 +32,10 @@ TEST(Address, TakesPartsApart) {
 
 TEST(Address, RefusesWithTheTextAndTheForms) {
   for (const std::string& given :
-       {std::string(""), std::string("host"), std::string("host:"), std::string("host:65536"), std::string("host:-1"),
-        std::string("host:7x"), std::string("::1:7070"), std::string("[::g]:1"), std::string("[::1]"), std::string("a b:1"),
-        std::string("http://host:80"), std::string("unix:"), "unix:/" + std::string(107, 'x'), std::string("unix:a\0b", 8),
-        std::string(300, 'h') + ":1"}) {
+       {std::string(""), std::string("host"), std::string("host:"), std::string("host:65536"),
+        std::string("host:-1"), std::string("host:7x"), std::string("::1:7070"), std::string("[::g]:1"),
+        std::string("[::1]"), std::string("a b:1"), std::string("http://host:80"), std::string("unix:"),
+        "unix:/" + std::string(107, 'x'), std::string("unix:a\0b", 8), std::string(300, 'h') + ":1"}) {
     const auto address = parse_address(given);
     ASSERT_FALSE(address) << given;
     EXPECT_EQ(address.error().kind, ErrorKind::kInvalidArgument);

@@ -1,11 +1,11 @@
 // Making connections: what goes wrong, and with which words.
-#include <filesystem>
-#include <future>
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <filesystem>
+#include <future>
 
 #include "protocol/transport/connect.h"
 #include "protocol/transport/loopback.h"
@@ -85,7 +85,8 @@ TEST(Connect, LoopbackNamesNeedANetwork) {
 TEST(Listen, CloseWakesABlockedAccept) {
   const TemporaryFolder folder;
   LoopbackNetwork network;
-  for (const std::string& address : {std::string("127.0.0.1:0"), "unix:" + folder.path("socket"), std::string("loopback:x")}) {
+  for (const std::string& address :
+       {std::string("127.0.0.1:0"), "unix:" + folder.path("socket"), std::string("loopback:x")}) {
     auto listener = listen(address, &network);
     ASSERT_TRUE(listener);
     auto accepted = std::async(std::launch::async, [&] { return (*listener)->accept(); });

@@ -1,6 +1,6 @@
 // What every Transport promises, tested on every medium.
-#include <future>
 #include <gtest/gtest.h>
+#include <future>
 
 #include "protocol/transport/transport.h"
 #include "tests/transport/endpoints.h"
@@ -70,7 +70,8 @@ TEST_P(TransportContract, LargeTransfersBothWaysAtOnce) {
   const auto down = pattern(size_bytes, 4);
   auto send_up = std::async(std::launch::async, [&] { return send_one(*pair_.client, up).has_value(); });
   auto send_down = std::async(std::launch::async, [&] { return send_one(*pair_.server, down).has_value(); });
-  auto receive_up = std::async(std::launch::async, [&] { return receive_all(*pair_.server, size_bytes) == up; });
+  auto receive_up =
+      std::async(std::launch::async, [&] { return receive_all(*pair_.server, size_bytes) == up; });
   EXPECT_TRUE(receive_all(*pair_.client, size_bytes) == down);
   EXPECT_TRUE(receive_up.get());
   EXPECT_TRUE(send_up.get());
@@ -83,7 +84,8 @@ TEST_P(TransportContract, ManySmallSendsArriveWhole) {
   std::thread sender([&] {
     for (size_t i = 0; i < kSends; ++i) ASSERT_TRUE(send_one(*pair_.client, one));
   });
-  for (size_t i = 0; i < kSends; ++i) ASSERT_EQ(receive_all(*pair_.server, one.size()), one) << "message " << i;
+  for (size_t i = 0; i < kSends; ++i)
+    ASSERT_EQ(receive_all(*pair_.server, one.size()), one) << "message " << i;
   sender.join();
 }
 
@@ -133,7 +135,8 @@ TEST_P(TransportContract, ShutdownWakesABlockedReceive) {
 
 TEST_P(TransportContract, ShutdownWakesABlockedSend) {
   const auto more_than_any_buffer = pattern(64 << 20, 9);
-  auto blocked = std::async(std::launch::async, [&] { return send_one(*pair_.client, more_than_any_buffer); });
+  auto blocked =
+      std::async(std::launch::async, [&] { return send_one(*pair_.client, more_than_any_buffer); });
   std::this_thread::sleep_for(50ms);
   pair_.client->shutdown();
   const auto status = blocked.get();

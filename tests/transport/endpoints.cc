@@ -1,8 +1,8 @@
 #include "tests/transport/endpoints.h"
 
+#include <stdlib.h>
 #include <filesystem>
 #include <stdexcept>
-#include <stdlib.h>
 
 #include "protocol/transport/connect.h"
 #include "protocol/transport/fault.h"
@@ -54,7 +54,11 @@ Pair in_pieces() {
 }  // namespace
 
 std::vector<Medium> all_media() {
-  return {{"Loopback", loopback}, {"TinyLoopback", tiny_loopback}, {"Tcp", tcp}, {"Unix", unix_socket}, {"TcpInPieces", in_pieces}};
+  return {{"Loopback", loopback},
+          {"TinyLoopback", tiny_loopback},
+          {"Tcp", tcp},
+          {"Unix", unix_socket},
+          {"TcpInPieces", in_pieces}};
 }
 
 TemporaryFolder::TemporaryFolder() {
