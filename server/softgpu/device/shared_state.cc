@@ -28,9 +28,9 @@ namespace {
 
 constexpr uint64_t kMagic = 0x3147504753424f00;  // changes with the layout
 constexpr uint64_t kBucketNs = 125'000'000;
-constexpr uint64_t kBuckets = 16;          // two seconds
-constexpr uint64_t kWindowBuckets = 8;     // one second
-constexpr int kReaping = -1;
+constexpr uint64_t kBuckets = 16;       // two seconds
+constexpr uint64_t kWindowBuckets = 8;  // one second
+constexpr int kChanging = -1;           // in place of a pid, while a slot changes hands
 
 // When the process started, in clock ticks after boot: tells a pid's successive owners apart.
 uint64_t start_time_of(int pid) {
@@ -72,7 +72,8 @@ uint64_t monotonic_ns() {
 std::unique_ptr<SharedState> SharedState::open(const std::string& folder, uint32_t ordinal) {
   void* at = MAP_FAILED;
   if (!folder.empty()) {
-    const std::string path = folder + "/outboard-softgpu-" + std::to_string(getuid()) + "-" + std::to_string(ordinal);
+    const std::string path =
+        folder + "/outboard-softgpu-" + std::to_string(getuid()) + "-" + std::to_string(ordinal);
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     struct stat info = {};
     // In a world-writable folder the file could be somebody else's trap.
@@ -122,7 +123,7 @@ void SharedState::reap() const {
   for (uint32_t i = 0; i < count; ++i) {
     Slot& slot = file_->slots[i];
     int pid = slot.pid.load();
-    if (pid <= 0 || alive(slot) || !slot.pid.compare_exchange_strong(pid, kReaping)) continue;
+    if (pid <= 0 || alive(slot) || !slot.pid.compare_exchange_strong(pid, kChanging)) continue;
     slot.used_bytes.store(0);
     slot.running_since_ns.store(0);
     slot.pid.store(0);
@@ -132,14 +133,18 @@ void SharedState::reap() const {
 bool SharedState::attach() {
   reap();
   const int pid = getpid();
+  const uint64_t started = start_time_of(pid);
   for (uint32_t i = 0; i < kMaxProcesses; ++i) {
     Slot& slot = file_->slots[i];
     int free = 0;
-    if (!slot.pid.compare_exchange_strong(free, pid)) continue;
-    slot.start_time.store(start_time_of(pid));
+    if (!slot.pid.compare_exchange_strong(free, kChanging)) continue;
+    slot.start_time.store(started);
     slot.used_bytes.store(0);
     slot.running_since_ns.store(0);
     for (Bucket& bucket : slot.buckets) bucket.busy_ns.store(0);
+    // Last: with the slot's former start time beside it, another process would take this one for
+    // dead, and give its place away.
+    slot.pid.store(pid);
     uint32_t used = file_->slots_used.load();
     while (used < i + 1 && !file_->slots_used.compare_exchange_weak(used, i + 1)) {
     }
