@@ -20,7 +20,7 @@ void check(int count, int block) {
   MUST(cudaGetLastError());
   const std::vector<T> c = device_c.get();
   int wrong = 0;
-  for (int i = 0; i < count; ++i) wrong += c[i] != a[i] + b[i];
+  for (int i = 0; i < count; ++i) wrong += c[i] != static_cast<T>(a[i] + b[i]);
   std::printf("%zu-byte elements, %d of them, blocks of %d: %d wrong\n", sizeof(T), count, block, wrong);
   EXPECT(wrong == 0);
 }
