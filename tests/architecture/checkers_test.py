@@ -76,10 +76,10 @@ class HouseStyle(unittest.TestCase):
         self.check({"server/a.cc": f"// {LEFT_OVER}: later\n"}, "left-over")
 
     def test_finds_a_long_file(self):
-        self.check({"server/a.cc": "int x;\n" * 401}, "401 lines")
+        self.check({"server/a.cc": "int x;\n" * 501}, "501 lines")
 
     def test_finds_a_long_function(self):
-        self.check({"server/a.cc": "int f() {\n" + "  g();\n" * 90 + "}\n"}, "a function of 92 lines")
+        self.check({"server/a.cc": "int f() {\n" + "  g();\n" * 110 + "}\n"}, "a function of 112 lines")
 
     def test_finds_a_header_without_guard(self):
         self.check({"server/a.h": "int x;\n"}, "#pragma once")

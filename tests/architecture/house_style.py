@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 
-MAX_FILE_LINES = 400      # hand-written C++ and Python; median and p90 should be far below
-MAX_FUNCTION_LINES = 80
+MAX_FILE_LINES = 500      # hand-written C++ and Python; this is for the tail, most are below 300
+MAX_FUNCTION_LINES = 100
 MAX_LINE_LENGTH = 120
 
 SOURCE = (".cc", ".h", ".cu", ".py")
