@@ -42,3 +42,8 @@ if(OUTBOARD_SANITIZE)
   target_link_options(outboard_options INTERFACE -fsanitize=${OUTBOARD_SANITIZE})
   target_compile_definitions(outboard_options INTERFACE OUTBOARD_SANITIZED=1)
 endif()
+if(OUTBOARD_FUZZ)
+  # What the fuzzer steers by. Only the fuzz targets link its main().
+  target_compile_options(outboard_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(outboard_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
