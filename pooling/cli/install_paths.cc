@@ -35,13 +35,12 @@ Result<InstallPaths> find_install_paths(const std::string& program) {
                                           " nor in " + (folder / "../lib").lexically_normal().string() +
                                           "; build it with `make`, or install Outboard completely.");
   }
-  const auto server = find_in(folder, {".", "../libexec/outboard"}, "outboard-server");
-  if (!server) {
+  const fs::path server = folder / "outboard-server";
+  if (!fs::exists(server, error)) {
     return fail(ErrorKind::kNotFound, "outboard-server is not beside " + own.string() +
                                           "; build it with `make`, or install Outboard completely.");
   }
-  return InstallPaths{folder.string(), library->string(),
-                      (*server / "outboard-server").lexically_normal().string()};
+  return InstallPaths{folder.string(), library->string(), server.string()};
 }
 
 }  // namespace outboard::cli

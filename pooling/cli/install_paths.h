@@ -13,8 +13,8 @@ struct InstallPaths {
   std::string server_program;  // outboard-server
 };
 
-// Looks beside and above `program` (default: this program): bin/../lib or bin/../lib/outboard for
-// the libraries, bin/ or bin/../libexec/outboard for the server.
+// Looks beside and above `program` (default: this program): in bin/ for the server, in
+// bin/../lib/outboard (an installation) and bin/../lib (a build tree) for the libraries.
 // kNotFound naming what is missing and where it was looked for.
 Result<InstallPaths> find_install_paths(const std::string& program = "");
 

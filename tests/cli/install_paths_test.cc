@@ -22,13 +22,13 @@ TEST(InstallPaths, FindsABuildTree) {
 
 TEST(InstallPaths, PrefersAnInstallationsOwnFolders) {
   const TemporaryFolder root;
-  write_file(root.path() / "libexec/outboard/outboard-server", "");
+  write_file(root.path() / "bin/outboard-server", "");
   write_file(root.path() / "lib/libcuda.so.1", "NVIDIA's, perhaps");
   write_file(root.path() / "lib/outboard/libcuda.so.1", "");
   const auto paths = find_install_paths(root.file("bin/outboard"));
   ASSERT_TRUE(paths) << paths.error().message;
   EXPECT_EQ(paths->library_folder, root.file("lib/outboard"));
-  EXPECT_EQ(paths->server_program, root.file("libexec/outboard/outboard-server"));
+  EXPECT_EQ(paths->server_program, root.file("bin/outboard-server"));
 }
 
 TEST(InstallPaths, NamesWhatIsMissingAndWhereItLooked) {
