@@ -26,18 +26,18 @@ enum class MemoryKind : uint8_t {
 
 struct Allocation {
   uint64_t begin = 0;
-  uint64_t bytes = 0;          // as asked for
-  uint64_t valid_bytes = 0;    // what kernels may touch: `bytes` rounded up where memory is ours
+  uint64_t bytes = 0;        // as asked for
+  uint64_t valid_bytes = 0;  // what kernels may touch: `bytes` rounded up where memory is ours
   MemoryKind kind = MemoryKind::kDevice;
   int device = 0;
-  uint64_t context = 0;        // handle of the context it belongs to; 0 for none
-  uint64_t pool = 0;           // handle of its pool
-  uint64_t id = 0;             // unique in the process (CU_POINTER_ATTRIBUTE_BUFFER_ID)
-  unsigned flags = 0;          // host flags as given to the driver call
-  bool readable = true;        // false for mapped memory without access rights
+  uint64_t context = 0;  // handle of the context it belongs to; 0 for none
+  uint64_t pool = 0;     // handle of its pool
+  uint64_t id = 0;       // unique in the process (CU_POINTER_ATTRIBUTE_BUFFER_ID)
+  unsigned flags = 0;    // host flags as given to the driver call
+  bool readable = true;  // false for mapped memory without access rights
   bool writable = true;
   bool sync_memops = false;
-  bool graph_owned = false;    // a graph's memory node: freeing it from outside ends its use only
+  bool graph_owned = false;  // a graph's memory node: freeing it from outside ends its use only
 
   bool is_host() const { return kind == MemoryKind::kPinned || kind == MemoryKind::kRegistered; }
   uint64_t end() const { return begin + valid_bytes; }

@@ -22,7 +22,8 @@ Result<std::unique_ptr<Arena>> Arena::reserve(uint64_t preferred_base, uint64_t 
   // A hint, not MAP_FIXED: where something else lives there, the system chooses another place.
   // One granule more than needed, so that the range can start at a multiple of it.
   const uint64_t mapped = bytes + kGranuleBytes;
-  void* at = mmap(as_pointer(preferred_base), mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* at =
+      mmap(as_pointer(preferred_base), mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) {
     return fail(ErrorKind::kInternal, "The system does not grant " + std::to_string(bytes >> 20) +
                                           " MiB of address space for device memory: " + std::strerror(errno) +
@@ -95,7 +96,9 @@ bool Arena::commit_locked(uint64_t address, uint64_t bytes) {
     }
     uint64_t run = i;
     while (run <= last && !granules_[run].committed) ++run;
-    if (mprotect(as_pointer(base_ + i * kGranuleBytes), (run - i) * kGranuleBytes, PROT_READ | PROT_WRITE) != 0) return false;
+    if (mprotect(as_pointer(base_ + i * kGranuleBytes), (run - i) * kGranuleBytes, PROT_READ | PROT_WRITE) !=
+        0)
+      return false;
     for (; i < run; ++i) {
       granules_[i].committed = true;
       retained_bytes_ += kGranuleBytes;  // until it has a user, below
@@ -125,7 +128,9 @@ void Arena::leave_locked(uint64_t address, uint64_t bytes) {
   // A fresh mapping instead of advice: it gives the memory back and takes the access away at once.
   void* at = as_pointer(base_ + drop_from * kGranuleBytes);
   const uint64_t dropped = (drop_end - drop_from) * kGranuleBytes;
-  if (mmap(at, dropped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED) return;
+  if (mmap(at, dropped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
+      MAP_FAILED)
+    return;
   madvise(at, dropped, MADV_DONTFORK);
   madvise(at, dropped, MADV_DONTDUMP);
   for (uint64_t i = drop_from; i < drop_end; ++i) granules_[i].committed = false;

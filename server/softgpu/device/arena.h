@@ -47,10 +47,10 @@ class Arena {
   const uint64_t base_;
   const uint64_t bytes_;
   std::mutex mutex_;
-  std::map<uint64_t, uint64_t> free_;                    // begin -> bytes, never adjacent
+  std::map<uint64_t, uint64_t> free_;                     // begin -> bytes, never adjacent
   std::set<std::pair<uint64_t, uint64_t>> free_by_size_;  // (bytes, begin): best fit
   struct Granule {
-    uint32_t users = 0;      // allocations that touch it
+    uint32_t users = 0;  // allocations that touch it
     bool committed = false;
   };
   std::vector<Granule> granules_;

@@ -37,7 +37,8 @@ Array::Array(Device& device, uint64_t context, const CUDA_ARRAY3D_DESCRIPTOR& de
 CUresult Array::create(Context& context, const CUDA_ARRAY3D_DESCRIPTOR& d, std::shared_ptr<Array>* array) {
   const bool channels_fit = d.NumChannels == 1 || d.NumChannels == 2 || d.NumChannels == 4;
   if (channel_bytes(d.Format) == 0) return CUDA_ERROR_NOT_SUPPORTED;
-  if (!channels_fit || d.Width == 0 || d.Width > kMaxArrayExtent || d.Height > kMaxArrayExtent || d.Depth > kMaxArrayExtent) {
+  if (!channels_fit || d.Width == 0 || d.Width > kMaxArrayExtent || d.Height > kMaxArrayExtent ||
+      d.Depth > kMaxArrayExtent) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   auto made = std::make_shared<Array>(context.device(), context.handle(), d);

@@ -22,7 +22,8 @@ class Array : public Object {
   static constexpr ObjectKind kKind = ObjectKind::kArray;
 
   // CUDA_ERROR_INVALID_VALUE for a descriptor that makes no sense. Not yet in the handle table.
-  static CUresult create(Context& context, const CUDA_ARRAY3D_DESCRIPTOR& descriptor, std::shared_ptr<Array>* array);
+  static CUresult create(Context& context, const CUDA_ARRAY3D_DESCRIPTOR& descriptor,
+                         std::shared_ptr<Array>* array);
   ~Array() override;
 
   const CUDA_ARRAY3D_DESCRIPTOR& descriptor() const { return descriptor_; }

@@ -123,17 +123,10 @@ bool device_attribute(const AttributeInputs& inputs, int id, int* value) {
   if (id < 1 || id >= CU_DEVICE_ATTRIBUTE_MAX) return false;
   *value = 0;
   switch (id) {
-    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
-      *value = static_cast<int>(inputs.cores);
-      return true;
-    case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID:
-      *value = kFirstPciBus + inputs.ordinal;
-      return true;
-    case CU_DEVICE_ATTRIBUTE_MULTI_GPU_BOARD_GROUP_ID:
-      *value = inputs.ordinal;
-      return true;
-    default:
-      break;
+    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = static_cast<int>(inputs.cores); return true;
+    case CU_DEVICE_ATTRIBUTE_PCI_BUS_ID: *value = kFirstPciBus + inputs.ordinal; return true;
+    case CU_DEVICE_ATTRIBUTE_MULTI_GPU_BOARD_GROUP_ID: *value = inputs.ordinal; return true;
+    default: break;
   }
   for (const AttributeValue& entry : kValues) {
     if (entry.id == id) *value = entry.value;

@@ -6,7 +6,8 @@
 namespace outboard::softgpu {
 
 Capture::Member* Capture::member_locked(const Stream& stream) {
-  const auto it = std::find_if(members_.begin(), members_.end(), [&](const Member& m) { return m.stream.get() == &stream; });
+  const auto it = std::find_if(members_.begin(), members_.end(),
+                               [&](const Member& m) { return m.stream.get() == &stream; });
   return it == members_.end() ? nullptr : &*it;
 }
 

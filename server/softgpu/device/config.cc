@@ -15,10 +15,12 @@ namespace outboard::softgpu {
 namespace {
 
 tl::unexpected<Error> refuse(const char* name, const std::string& value, const std::string& expected) {
-  return fail(ErrorKind::kInvalidArgument, std::string(name) + " is \"" + value + "\"; expected " + expected + ".");
+  return fail(ErrorKind::kInvalidArgument,
+              std::string(name) + " is \"" + value + "\"; expected " + expected + ".");
 }
 
-Result<uint64_t> read_count(const Environment& environment, const char* name, uint64_t fallback, uint64_t limit) {
+Result<uint64_t> read_count(const Environment& environment, const char* name, uint64_t fallback,
+                            uint64_t limit) {
   const char* text = environment(name);
   if (text == nullptr || *text == '\0') return fallback;
   const std::string value = text;
@@ -47,7 +49,8 @@ uint64_t default_memory_bytes() {
 }
 
 std::string read_host_identity() {
-  for (const char* path : {"/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/random/boot_id"}) {
+  for (const char* path :
+       {"/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/random/boot_id"}) {
     std::ifstream file(path);
     std::string line;
     if (file && std::getline(file, line) && !line.empty()) return line;
@@ -71,7 +74,8 @@ uint64_t hash_text(const std::string& text, uint64_t seed) {
 Result<uint64_t> parse_bytes(const std::string& text) {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return fail(ErrorKind::kInvalidArgument, "\"" + text + "\" is not a size such as 8GiB.");
+  if (error != std::errc())
+    return fail(ErrorKind::kInvalidArgument, "\"" + text + "\" is not a size such as 8GiB.");
   std::string unit(end, text.data() + text.size());
   std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::toupper(c); });
   if (!unit.empty() && unit.back() == 'B') unit.pop_back();
@@ -80,10 +84,12 @@ Result<uint64_t> parse_bytes(const std::string& text) {
   unsigned shift = 0;
   if (!unit.empty()) {
     const size_t at = unit.size() == 1 ? kUnits.find(unit[0]) : std::string_view::npos;
-    if (at == std::string_view::npos) return fail(ErrorKind::kInvalidArgument, "\"" + text + "\" is not a size such as 8GiB.");
+    if (at == std::string_view::npos)
+      return fail(ErrorKind::kInvalidArgument, "\"" + text + "\" is not a size such as 8GiB.");
     shift = static_cast<unsigned>(10 * (at + 1));
   }
-  if (shift != 0 && number >> (64 - shift) != 0) return fail(ErrorKind::kInvalidArgument, "The size \"" + text + "\" is too large.");
+  if (shift != 0 && number >> (64 - shift) != 0)
+    return fail(ErrorKind::kInvalidArgument, "The size \"" + text + "\" is too large.");
   return number << shift;
 }
 

@@ -26,8 +26,8 @@ Context::~Context() = default;
 
 std::shared_ptr<Context> Context::create(Platform& platform, Device& device, unsigned flags, bool primary) {
   std::shared_ptr<Context> context(new Context(platform, device, flags, primary));
-  context->null_stream_ = std::make_shared<Stream>(platform.executor(), context->errors_, context->weak_from_this(),
-                                                   0u, 0, platform.next_id());
+  context->null_stream_ = std::make_shared<Stream>(platform.executor(), context->errors_,
+                                                   context->weak_from_this(), 0u, 0, platform.next_id());
   platform.handles().add(context);
   return context;
 }
@@ -87,7 +87,8 @@ void Context::remove_arrays() {
 void Context::free_memory() {
   const uint64_t own = handle();
   for (const Allocation& gone : platform_.memory().remove_if([own](const Allocation& a) {
-         const bool other_owner = a.is_host() || a.kind == MemoryKind::kVirtual || a.kind == MemoryKind::kPool || a.kind == MemoryKind::kArray;
+         const bool other_owner = a.is_host() || a.kind == MemoryKind::kVirtual ||
+                                  a.kind == MemoryKind::kPool || a.kind == MemoryKind::kArray;
          return a.context == own && !other_owner;
        })) {
     platform_.device(gone.device)->release(gone);
@@ -96,7 +97,8 @@ void Context::free_memory() {
 
 std::shared_ptr<Stream> Context::stream(CUstream handle) {
   if (handle == nullptr || handle == CU_STREAM_LEGACY) return null_stream_;
-  if (handle != CU_STREAM_PER_THREAD) return platform_.handles().find<Stream>(reinterpret_cast<uint64_t>(handle));
+  if (handle != CU_STREAM_PER_THREAD)
+    return platform_.handles().find<Stream>(reinterpret_cast<uint64_t>(handle));
   const std::thread::id self = std::this_thread::get_id();
   {
     std::shared_lock lock(mutex_);
@@ -104,13 +106,15 @@ std::shared_ptr<Stream> Context::stream(CUstream handle) {
     if (it != thread_streams_.end()) return it->second;
   }
   // A thread that gets the id of one that ended continues its stream, which is in order.
-  auto made = std::make_shared<Stream>(platform_.executor(), errors_, weak_from_this(), 0u, 0, platform_.next_id());
+  auto made =
+      std::make_shared<Stream>(platform_.executor(), errors_, weak_from_this(), 0u, 0, platform_.next_id());
   std::unique_lock lock(mutex_);
   return thread_streams_.emplace(self, std::move(made)).first->second;
 }
 
 std::shared_ptr<Stream> Context::create_stream(unsigned flags, int priority) {
-  auto made = std::make_shared<Stream>(platform_.executor(), errors_, weak_from_this(), flags, priority, platform_.next_id());
+  auto made = std::make_shared<Stream>(platform_.executor(), errors_, weak_from_this(), flags, priority,
+                                       platform_.next_id());
   platform_.handles().add(made);
   std::unique_lock lock(mutex_);
   streams_.push_back(made);
@@ -170,7 +174,8 @@ void Context::add_module(std::shared_ptr<Module> module) {
 
 std::shared_ptr<Module> Context::remove_module(const Module* module) {
   std::unique_lock lock(mutex_);
-  const auto it = std::find_if(modules_.begin(), modules_.end(), [&](const auto& m) { return m.get() == module; });
+  const auto it =
+      std::find_if(modules_.begin(), modules_.end(), [&](const auto& m) { return m.get() == module; });
   if (it == modules_.end()) return nullptr;
   std::shared_ptr<Module> found = *it;
   modules_.erase(it);

@@ -60,7 +60,8 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   // semantics are applied here.
   CUresult submit(const std::shared_ptr<Stream>& stream, Operation operation);
   // Queues work that no capture may contain; returns the point where it is done.
-  Point enqueue(const std::shared_ptr<Stream>& stream, std::unique_ptr<Work> work, std::vector<Point> after = {});
+  Point enqueue(const std::shared_ptr<Stream>& stream, std::unique_ptr<Work> work,
+                std::vector<Point> after = {});
   // Runs the operation in stream order and returns when it is done: on this thread if the stream
   // has nothing to wait for. CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED while the stream captures.
   CUresult submit_and_wait(const std::shared_ptr<Stream>& stream, Operation operation);
@@ -109,7 +110,7 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   std::shared_ptr<Stream> null_stream_;
   std::unique_ptr<KernelEnvironment> environment_;
 
-  mutable std::shared_mutex mutex_;  // guards what follows
+  mutable std::shared_mutex mutex_;               // guards what follows
   std::vector<std::shared_ptr<Stream>> streams_;  // created by the application
   std::map<std::thread::id, std::shared_ptr<Stream>> thread_streams_;
   std::vector<std::shared_ptr<Module>> modules_;

@@ -27,8 +27,8 @@ Device::Device(const DeviceConfig& config, uint32_t ordinal, uint32_t physical, 
       cores_(config.cores),
       table_(table) {}
 
-Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint32_t ordinal, uint32_t physical,
-                                               AllocationTable& table) {
+Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint32_t ordinal,
+                                               uint32_t physical, AllocationTable& table) {
   std::unique_ptr<Device> device(new Device(config, ordinal, physical, table));
   auto arena = Arena::reserve(kArenaBase + physical * kArenaStride, arena_bytes(config.memory_bytes));
   if (!arena) return fail(arena);
@@ -36,7 +36,8 @@ Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint3
   device->state_ = SharedState::open(config.state_folder, physical);
   if (!device->state_->attach()) {
     return fail(ErrorKind::kOverloaded, "More than " + std::to_string(SharedState::kMaxProcesses) +
-                                            " processes use software device " + std::to_string(physical) + ".");
+                                            " processes use software device " + std::to_string(physical) +
+                                            ".");
   }
   const SignalsBlocked blocked;
   device->pool_ = std::make_unique<exec::ThreadPool>(config.cores);
@@ -55,7 +56,8 @@ std::string Device::pci_bus_id() const {
 }
 
 CUresult Device::attribute(int id, int* value) const {
-  return device_attribute({static_cast<int>(physical_), cores_}, id, value) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return device_attribute({static_cast<int>(physical_), cores_}, id, value) ? CUDA_SUCCESS
+                                                                            : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {

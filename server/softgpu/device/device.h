@@ -36,8 +36,8 @@ struct MemoryRequest {
 
 class Device {
  public:
-  static Result<std::unique_ptr<Device>> create(const DeviceConfig& config, uint32_t ordinal, uint32_t physical,
-                                                AllocationTable& table);
+  static Result<std::unique_ptr<Device>> create(const DeviceConfig& config, uint32_t ordinal,
+                                                uint32_t physical, AllocationTable& table);
 
   // Position among the visible devices, and among all of this host's.
   int ordinal() const { return ordinal_; }

@@ -13,8 +13,8 @@ namespace outboard::softgpu {
 bool KernelEnvironment::find_range(uint64_t address, exec::MemoryRange& range) {
   const auto found = context_.platform().memory().find(address);
   if (!found || !found->readable || found->kind == MemoryKind::kArray) return false;
-  const bool own = found->is_host() || found->kind == MemoryKind::kManaged || found->kind == MemoryKind::kVirtual ||
-                   found->device == context_.device().ordinal();
+  const bool own = found->is_host() || found->kind == MemoryKind::kManaged ||
+                   found->kind == MemoryKind::kVirtual || found->device == context_.device().ordinal();
   if (!own && !context_.peer_enabled(found->device)) return false;
   range.begin = found->begin;
   range.end = found->end();

@@ -36,13 +36,16 @@ CUresult read_function_attribute(const ptx::Kernel& kernel, const FunctionSettin
     case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT: *value = settings.shared_carveout; break;
     case CU_FUNC_ATTRIBUTE_CLUSTER_SIZE_MUST_BE_SET: *value = 0; break;
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH:
-      *value = settings.cluster_width != 0 ? settings.cluster_width : static_cast<int>(kernel.cluster_block[0]);
+      *value =
+          settings.cluster_width != 0 ? settings.cluster_width : static_cast<int>(kernel.cluster_block[0]);
       break;
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT:
-      *value = settings.cluster_height != 0 ? settings.cluster_height : static_cast<int>(kernel.cluster_block[1]);
+      *value =
+          settings.cluster_height != 0 ? settings.cluster_height : static_cast<int>(kernel.cluster_block[1]);
       break;
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH:
-      *value = settings.cluster_depth != 0 ? settings.cluster_depth : static_cast<int>(kernel.cluster_block[2]);
+      *value =
+          settings.cluster_depth != 0 ? settings.cluster_depth : static_cast<int>(kernel.cluster_block[2]);
       break;
     case CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED: *value = settings.non_portable_cluster; break;
     case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE: *value = settings.cluster_policy; break;
@@ -60,7 +63,8 @@ CUresult write_function_attribute(const ptx::Kernel& kernel, FunctionSettings& s
   };
   switch (attribute) {
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
-      if (value < 0 || static_cast<uint64_t>(value) + kernel.static_shared_bytes > kSharedBytesPerBlockOptIn) {
+      if (value < 0 ||
+          static_cast<uint64_t>(value) + kernel.static_shared_bytes > kSharedBytesPerBlockOptIn) {
         return CUDA_ERROR_INVALID_VALUE;
       }
       settings.max_dynamic_shared_bytes = value;
@@ -78,21 +82,26 @@ CUresult write_function_attribute(const ptx::Kernel& kernel, FunctionSettings& s
     case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
       settings.cluster_policy = value;
       return CUDA_SUCCESS;
-    default:
-      return CUDA_ERROR_INVALID_VALUE;
+    default: return CUDA_ERROR_INVALID_VALUE;
   }
 }
 
-int active_blocks(const ptx::Kernel& kernel, const FunctionSettings& settings, int block_threads, uint64_t dynamic_shared_bytes) {
-  if (block_threads <= 0 || static_cast<uint32_t>(block_threads) > std::min(kernel.max_threads, kMaxThreadsPerBlock)) return 0;
+int active_blocks(const ptx::Kernel& kernel, const FunctionSettings& settings, int block_threads,
+                  uint64_t dynamic_shared_bytes) {
+  if (block_threads <= 0 ||
+      static_cast<uint32_t>(block_threads) > std::min(kernel.max_threads, kMaxThreadsPerBlock))
+    return 0;
   if (dynamic_shared_bytes > static_cast<uint64_t>(max_dynamic_bytes(kernel, settings))) return 0;
   const uint64_t warps = (static_cast<uint64_t>(block_threads) + kWarpSize - 1) / kWarpSize;
   const uint64_t by_threads = kMaxThreadsPerMultiprocessor / (warps * kWarpSize);
-  const uint64_t warp_registers = round_up(uint64_t{std::max(kernel.registers, 1u)} * kWarpSize, kRegisterUnit);
+  const uint64_t warp_registers =
+      round_up(uint64_t{std::max(kernel.registers, 1u)} * kWarpSize, kRegisterUnit);
   const uint64_t by_registers = kRegistersPerMultiprocessor / (warps * warp_registers);
-  const uint64_t shared = round_up(kernel.static_shared_bytes + dynamic_shared_bytes + kReservedSharedBytesPerBlock, kSharedUnit);
+  const uint64_t shared =
+      round_up(kernel.static_shared_bytes + dynamic_shared_bytes + kReservedSharedBytesPerBlock, kSharedUnit);
   const uint64_t by_shared = kSharedBytesPerMultiprocessor / shared;
-  return static_cast<int>(std::min({by_threads, by_registers, by_shared, uint64_t{kMaxBlocksPerMultiprocessor}}));
+  return static_cast<int>(
+      std::min({by_threads, by_registers, by_shared, uint64_t{kMaxBlocksPerMultiprocessor}}));
 }
 
 }  // namespace outboard::softgpu

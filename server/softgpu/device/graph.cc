@@ -59,7 +59,8 @@ void Graph::remove(GraphNode* node) {
 }
 
 bool Graph::release(const void* object) {
-  const auto it = std::find_if(retained_.begin(), retained_.end(), [&](const auto& held) { return held.get() == object; });
+  const auto it = std::find_if(retained_.begin(), retained_.end(),
+                               [&](const auto& held) { return held.get() == object; });
   if (it == retained_.end()) return false;
   retained_.erase(it);
   return true;

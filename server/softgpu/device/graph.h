@@ -24,7 +24,7 @@ class GraphNode : public Object {
   CUgraphNodeType type() const;
 
   Operation operation;
-  Graph* graph;  // owner; null once the node is destroyed
+  Graph* graph;                          // owner; null once the node is destroyed
   std::vector<GraphNode*> dependencies;  // nodes of the same graph
   std::vector<void*> param_pointers;     // of a kernel node, for who asks for its parameters
 };
@@ -101,7 +101,11 @@ class GraphExec : public Object {
 class Capture {
  public:
   Capture(std::shared_ptr<Graph> graph, std::shared_ptr<Stream> origin, CUstreamCaptureMode mode, uint64_t id)
-      : graph_(std::move(graph)), origin_(std::move(origin)), mode_(mode), id_(id), thread_(std::this_thread::get_id()) {}
+      : graph_(std::move(graph)),
+        origin_(std::move(origin)),
+        mode_(mode),
+        id_(id),
+        thread_(std::this_thread::get_id()) {}
 
   // Adds what was queued in a stream of this capture.
   CUresult add(Stream& stream, Operation operation);

@@ -14,12 +14,15 @@ class GraphWork final : public Work {
  public:
   GraphWork(std::shared_ptr<Context> context, std::vector<Operation> operations,
             std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times)
-      : context_(std::move(context)), operations_(std::move(operations)), record_times_(std::move(record_times)) {}
+      : context_(std::move(context)),
+        operations_(std::move(operations)),
+        record_times_(std::move(record_times)) {}
 
   CUresult run(std::string& message) override {
     size_t record = 0;
     for (const Operation& operation : operations_) {
-      if (std::holds_alternative<EventRecordOperation>(operation)) record_times_[record++]->store(monotonic_ns());
+      if (std::holds_alternative<EventRecordOperation>(operation))
+        record_times_[record++]->store(monotonic_ns());
       const CUresult result = execute(operation, *context_, message);
       if (result == CUDA_SUCCESS) continue;
       if (!message.empty()) note(message);
@@ -65,7 +68,8 @@ std::shared_ptr<GraphExec> GraphExec::create(const Graph& graph, uint64_t flags)
 }
 
 GraphExec::Step* GraphExec::find(uint64_t node) {
-  const auto it = std::find_if(steps_.begin(), steps_.end(), [&](const Step& step) { return step.node == node; });
+  const auto it =
+      std::find_if(steps_.begin(), steps_.end(), [&](const Step& step) { return step.node == node; });
   return it == steps_.end() ? nullptr : &*it;
 }
 
@@ -112,7 +116,8 @@ CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stre
     }
   }
   const Point done = context.enqueue(
-      stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(operations), times), std::move(after));
+      stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(operations), times),
+      std::move(after));
   for (size_t i = 0; i < recorded.size(); ++i) recorded[i]->set_record({done, times[i]});
   return CUDA_SUCCESS;
 }

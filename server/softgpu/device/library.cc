@@ -8,7 +8,8 @@
 
 namespace outboard::softgpu {
 
-Kernel::Kernel(std::weak_ptr<Library> library, std::shared_ptr<const ptx::Program> program, size_t index, size_t devices)
+Kernel::Kernel(std::weak_ptr<Library> library, std::shared_ptr<const ptx::Program> program, size_t index,
+               size_t devices)
     : library_(std::move(library)), program_(std::move(program)), index_(index) {
   for (size_t i = 0; i < devices; ++i) settings_.push_back(std::make_shared<FunctionSettings>());
 }
@@ -17,7 +18,8 @@ CUresult Kernel::function_in(Context& context, std::shared_ptr<Function>* functi
   const auto owner = library_.lock();
   if (owner == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   std::shared_ptr<Module> module;
-  if (const CUresult result = owner->module_in(context, &module, message); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = owner->module_in(context, &module, message); result != CUDA_SUCCESS)
+    return result;
   *function = module->functions()[index_];
   return CUDA_SUCCESS;
 }

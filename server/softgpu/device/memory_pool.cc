@@ -75,7 +75,7 @@ CUresult MemoryPool::set_attribute(CUmemPool_attribute attribute, const void* va
       std::memcpy(&number, value, sizeof(number));
       (attribute == CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES ? reuse_follow_event_
        : attribute == CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC     ? reuse_opportunistic_
-                                                                     : reuse_internal_) = number;
+                                                                    : reuse_internal_) = number;
       return CUDA_SUCCESS;
     case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD:
       std::memcpy(&release_threshold_bytes_, value, sizeof(release_threshold_bytes_));
@@ -87,8 +87,7 @@ CUresult MemoryPool::set_attribute(CUmemPool_attribute attribute, const void* va
       if (large != 0) return CUDA_ERROR_INVALID_VALUE;
       used_high_bytes_ = used_bytes_;
       return CUDA_SUCCESS;
-    default:
-      return CUDA_ERROR_INVALID_VALUE;
+    default: return CUDA_ERROR_INVALID_VALUE;
   }
 }
 

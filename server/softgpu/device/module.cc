@@ -20,7 +20,8 @@ CUresult compile_error_code(ErrorKind kind) {
 
 CUresult Module::load(Context& context, std::shared_ptr<const ptx::Program> program,
                       std::vector<std::shared_ptr<FunctionSettings>> kernel_settings,
-                      const std::map<std::string, uint64_t>& managed, std::shared_ptr<Module>* module, std::string* message) {
+                      const std::map<std::string, uint64_t>& managed, std::shared_ptr<Module>* module,
+                      std::string* message) {
   auto made = std::make_shared<Module>(context);
   if (const CUresult result = made->allocate_variables(program, managed, message); result != CUDA_SUCCESS) {
     made->unload();
@@ -58,8 +59,9 @@ CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& p
     uint64_t address = 0;
     code = context_.device().allocate(request, &address);
     if (code != CUDA_SUCCESS) {
-      return fail(ErrorKind::kQuotaExceeded, "There is no device memory for the " + std::to_string(variable.bytes) +
-                                                 " bytes of variable " + variable.name + ".");
+      return fail(ErrorKind::kQuotaExceeded, "There is no device memory for the " +
+                                                 std::to_string(variable.bytes) + " bytes of variable " +
+                                                 variable.name + ".");
     }
     variables_.push_back(address);
     return address;
@@ -68,7 +70,8 @@ CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& p
     *message = loaded.error().message;
     return code != CUDA_SUCCESS ? code : compile_error_code(loaded.error().kind);
   }
-  for (const auto& [address, content] : kept) std::memcpy(reinterpret_cast<void*>(address), content.data(), content.size());
+  for (const auto& [address, content] : kept)
+    std::memcpy(reinterpret_cast<void*>(address), content.data(), content.size());
   loaded_ = std::move(*loaded);
   return CUDA_SUCCESS;
 }

@@ -41,15 +41,19 @@ CUresult write_function_attribute(const ptx::Kernel& kernel, FunctionSettings& s
                                   CUfunction_attribute attribute, int value);
 
 // Blocks of `block_threads` threads that fit on one multiprocessor; 0 if none does.
-int active_blocks(const ptx::Kernel& kernel, const FunctionSettings& settings, int block_threads, uint64_t dynamic_shared_bytes);
+int active_blocks(const ptx::Kernel& kernel, const FunctionSettings& settings, int block_threads,
+                  uint64_t dynamic_shared_bytes);
 
 class Function : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kFunction;
 
-  Function(std::weak_ptr<Module> module, std::shared_ptr<const exec::LoadedModule> loaded, const ptx::Kernel& kernel,
-           std::shared_ptr<FunctionSettings> settings)
-      : module_(std::move(module)), loaded_(std::move(loaded)), kernel_(kernel), settings_(std::move(settings)) {}
+  Function(std::weak_ptr<Module> module, std::shared_ptr<const exec::LoadedModule> loaded,
+           const ptx::Kernel& kernel, std::shared_ptr<FunctionSettings> settings)
+      : module_(std::move(module)),
+        loaded_(std::move(loaded)),
+        kernel_(kernel),
+        settings_(std::move(settings)) {}
 
   const ptx::Kernel& kernel() const { return kernel_; }
   const exec::LoadedModule& loaded() const { return *loaded_; }
@@ -74,7 +78,8 @@ class Module : public Object, public std::enable_shared_from_this<Module> {
   // which all contexts share; their content stays.
   static CUresult load(Context& context, std::shared_ptr<const ptx::Program> program,
                        std::vector<std::shared_ptr<FunctionSettings>> kernel_settings,
-                       const std::map<std::string, uint64_t>& managed, std::shared_ptr<Module>* module, std::string* message);
+                       const std::map<std::string, uint64_t>& managed, std::shared_ptr<Module>* module,
+                       std::string* message);
   // Frees the variables and takes the functions out of the handle table. No kernel may be running.
   void unload();
 
@@ -102,12 +107,15 @@ class Kernel : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kKernel;
 
-  Kernel(std::weak_ptr<Library> library, std::shared_ptr<const ptx::Program> program, size_t index, size_t devices);
+  Kernel(std::weak_ptr<Library> library, std::shared_ptr<const ptx::Program> program, size_t index,
+         size_t devices);
 
   const ptx::Kernel& kernel() const { return program_->kernels()[index_]; }
   size_t index() const { return index_; }
   std::shared_ptr<Library> library() const { return library_.lock(); }
-  const std::shared_ptr<FunctionSettings>& settings(int device) const { return settings_[static_cast<size_t>(device)]; }
+  const std::shared_ptr<FunctionSettings>& settings(int device) const {
+    return settings_[static_cast<size_t>(device)];
+  }
   // Loads the library into the context if that has not happened.
   CUresult function_in(Context& context, std::shared_ptr<Function>* function, std::string* message);
 
@@ -122,7 +130,8 @@ class Library : public Object, public std::enable_shared_from_this<Library> {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kLibrary;
 
-  Library(Platform& platform, std::shared_ptr<const ptx::Program> program) : platform_(platform), program_(std::move(program)) {}
+  Library(Platform& platform, std::shared_ptr<const ptx::Program> program)
+      : platform_(platform), program_(std::move(program)) {}
 
   // Makes the kernels with their handles, and the managed variables; called once, right after
   // construction.

@@ -46,10 +46,12 @@ CUresult wait_for_value(const ValueOperation& operation) {
     uint64_t now = 0;
     uint64_t wanted = operation.value;
     if (operation.bytes == 4) {
-      now = reinterpret_cast<const std::atomic<uint32_t>*>(operation.address)->load(std::memory_order_acquire);
+      now =
+          reinterpret_cast<const std::atomic<uint32_t>*>(operation.address)->load(std::memory_order_acquire);
       wanted = static_cast<uint32_t>(wanted);
     } else {
-      now = reinterpret_cast<const std::atomic<uint64_t>*>(operation.address)->load(std::memory_order_acquire);
+      now =
+          reinterpret_cast<const std::atomic<uint64_t>*>(operation.address)->load(std::memory_order_acquire);
     }
     switch (operation.flags & 3) {
       case CU_STREAM_WAIT_VALUE_EQ: return now == wanted;
@@ -68,7 +70,8 @@ CUresult wait_for_value(const ValueOperation& operation) {
 CUresult run(const ValueOperation& operation, Context&, std::string&) {
   if (operation.wait) return wait_for_value(operation);
   if (operation.bytes == 4) {
-    reinterpret_cast<std::atomic<uint32_t>*>(operation.address)->store(static_cast<uint32_t>(operation.value));
+    reinterpret_cast<std::atomic<uint32_t>*>(operation.address)
+        ->store(static_cast<uint32_t>(operation.value));
   } else {
     reinterpret_cast<std::atomic<uint64_t>*>(operation.address)->store(operation.value);
   }
@@ -126,7 +129,9 @@ void fill_rows(const MemsetOperation& fill) {
   uint64_t row = fill.address;
   for (uint64_t y = 0; y < fill.height; ++y, row += fill.row_pitch) {
     switch (fill.element_bytes) {
-      case 1: std::memset(reinterpret_cast<void*>(row), static_cast<int>(fill.value & 0xff), fill.width); break;
+      case 1:
+        std::memset(reinterpret_cast<void*>(row), static_cast<int>(fill.value & 0xff), fill.width);
+        break;
       case 2: fill_row<uint16_t>(row, fill.value, fill.width); break;
       default: fill_row<uint32_t>(row, fill.value, fill.width); break;
     }

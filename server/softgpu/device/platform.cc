@@ -26,7 +26,9 @@ Platform::~Platform() {
 }
 
 DeviceEntry* Platform::entry(int ordinal) {
-  return ordinal < 0 || static_cast<size_t>(ordinal) >= devices_.size() ? nullptr : &devices_[static_cast<size_t>(ordinal)];
+  return ordinal < 0 || static_cast<size_t>(ordinal) >= devices_.size()
+             ? nullptr
+             : &devices_[static_cast<size_t>(ordinal)];
 }
 
 Device* Platform::device(int ordinal) {

@@ -38,7 +38,7 @@ class SharedState {
   // `limit_bytes`: then nothing changes and it returns false.
   bool reserve(uint64_t bytes, uint64_t limit_bytes);
   void release(uint64_t bytes);
-  uint64_t used_bytes() const;          // by all living processes
+  uint64_t used_bytes() const;  // by all living processes
   uint64_t own_used_bytes() const;
   std::vector<ProcessUse> processes() const;
 

@@ -44,14 +44,16 @@ class Stream : public Object, public std::enable_shared_from_this<Stream> {
   static constexpr ObjectKind kKind = ObjectKind::kStream;
 
   // `flags` and `priority` as in cuStreamCreateWithPriority. The executor must outlive the stream.
-  Stream(Executor& executor, std::shared_ptr<ErrorState> errors, std::weak_ptr<Context> context, unsigned flags,
-         int priority, uint64_t id);
+  Stream(Executor& executor, std::shared_ptr<ErrorState> errors, std::weak_ptr<Context> context,
+         unsigned flags, int priority, uint64_t id);
 
   // Queues work that starts when everything before it is done and all `after` are reached.
   Point enqueue(std::unique_ptr<Work> work, std::vector<Point> after = {});
   // The last piece queued so far.
   Point tail();
-  bool idle() const { return completed_.load(std::memory_order_acquire) == queued_.load(std::memory_order_acquire); }
+  bool idle() const {
+    return completed_.load(std::memory_order_acquire) == queued_.load(std::memory_order_acquire);
+  }
   bool completed(uint64_t sequence) const { return completed_.load(std::memory_order_acquire) >= sequence; }
   void wait(uint64_t sequence);
 
@@ -106,7 +108,8 @@ class Stream : public Object, public std::enable_shared_from_this<Stream> {
 template <typename F>
 class CallableWork final : public Work {
  public:
-  CallableWork(F function, bool after_failure) : function_(std::move(function)), after_failure_(after_failure) {}
+  CallableWork(F function, bool after_failure)
+      : function_(std::move(function)), after_failure_(after_failure) {}
   CUresult run(std::string& message) override { return function_(message); }
   bool runs_after_failure() const override { return after_failure_; }
 

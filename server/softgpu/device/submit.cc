@@ -27,7 +27,8 @@ std::vector<Point> Context::legacy_order(const Stream& stream) {
   return points;
 }
 
-Point Context::enqueue(const std::shared_ptr<Stream>& stream, std::unique_ptr<Work> work, std::vector<Point> after) {
+Point Context::enqueue(const std::shared_ptr<Stream>& stream, std::unique_ptr<Work> work,
+                       std::vector<Point> after) {
   std::vector<Point> order = legacy_order(*stream);
   if (after.empty()) {
     after = std::move(order);
@@ -62,7 +63,8 @@ CUresult Context::submit(const std::shared_ptr<Stream>& stream, Operation operat
   if (stream->capturing()) {
     if (const auto capture = stream->capture()) return capture->add(*stream, std::move(operation));
   }
-  if (auto* record = std::get_if<EventRecordOperation>(&operation)) return record_event(record->event, stream);
+  if (auto* record = std::get_if<EventRecordOperation>(&operation))
+    return record_event(record->event, stream);
   if (auto* wait = std::get_if<EventWaitOperation>(&operation)) return wait_event(stream, wait->event);
   enqueue(stream, std::make_unique<OperationWork>(shared_from_this(), std::move(operation)));
   return CUDA_SUCCESS;

@@ -16,7 +16,8 @@ void* as_pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 // Without access: takes the place of what was there before.
 bool cover(uint64_t address, uint64_t bytes) {
-  return mmap(as_pointer(address), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+  return mmap(as_pointer(address), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+              -1, 0) != MAP_FAILED;
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ VirtualMemory::~VirtualMemory() {
 
 CUresult VirtualMemory::reserve(uint64_t bytes, uint64_t align, uint64_t wanted, uint64_t* address) {
   align = std::max(align, kGranuleBytes);
-  if (bytes == 0 || bytes % kGranuleBytes != 0 || (align & (align - 1)) != 0 || bytes + align < bytes) return CUDA_ERROR_INVALID_VALUE;
+  if (bytes == 0 || bytes % kGranuleBytes != 0 || (align & (align - 1)) != 0 || bytes + align < bytes)
+    return CUDA_ERROR_INVALID_VALUE;
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   uint64_t at = 0;
   if (wanted != 0 && wanted % align == 0) {
@@ -90,8 +92,10 @@ bool VirtualMemory::reserved_locked(uint64_t address, uint64_t bytes) const {
   return address - it->first < it->second && bytes <= it->second - (address - it->first);
 }
 
-CUresult VirtualMemory::map(uint64_t address, uint64_t bytes, uint64_t offset, std::shared_ptr<PhysicalMemory> memory) {
-  if (bytes == 0 || address % kGranuleBytes != 0 || bytes % kGranuleBytes != 0 || offset % kGranuleBytes != 0) return CUDA_ERROR_INVALID_VALUE;
+CUresult VirtualMemory::map(uint64_t address, uint64_t bytes, uint64_t offset,
+                            std::shared_ptr<PhysicalMemory> memory) {
+  if (bytes == 0 || address % kGranuleBytes != 0 || bytes % kGranuleBytes != 0 || offset % kGranuleBytes != 0)
+    return CUDA_ERROR_INVALID_VALUE;
   if (offset > memory->bytes() || bytes > memory->bytes() - offset) return CUDA_ERROR_INVALID_VALUE;
   std::lock_guard lock(mutex_);
   if (!reserved_locked(address, bytes)) return CUDA_ERROR_INVALID_VALUE;
@@ -102,7 +106,8 @@ CUresult VirtualMemory::map(uint64_t address, uint64_t bytes, uint64_t offset, s
   entry.device = memory->device().ordinal();
   entry.readable = entry.writable = false;
   if (!table_.insert(entry)) return CUDA_ERROR_INVALID_VALUE;
-  void* at = mmap(as_pointer(address), bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, memory->file(), static_cast<off_t>(offset));
+  void* at = mmap(as_pointer(address), bytes, PROT_NONE, MAP_SHARED | MAP_FIXED, memory->file(),
+                  static_cast<off_t>(offset));
   if (at == MAP_FAILED) {
     (void)table_.remove(address);
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -112,8 +117,8 @@ CUresult VirtualMemory::map(uint64_t address, uint64_t bytes, uint64_t offset, s
   return CUDA_SUCCESS;
 }
 
-std::optional<std::pair<VirtualMemory::Mappings::iterator, VirtualMemory::Mappings::iterator>> VirtualMemory::exact_locked(
-    uint64_t address, uint64_t bytes) {
+std::optional<std::pair<VirtualMemory::Mappings::iterator, VirtualMemory::Mappings::iterator>>
+VirtualMemory::exact_locked(uint64_t address, uint64_t bytes) {
   const auto first = mappings_.find(address);
   auto it = first;
   uint64_t reached = address;

@@ -76,7 +76,8 @@ class VirtualMemory {
 
   bool reserved_locked(uint64_t address, uint64_t bytes) const;
   // The mappings that make up exactly [address, address + bytes), or nothing.
-  std::optional<std::pair<Mappings::iterator, Mappings::iterator>> exact_locked(uint64_t address, uint64_t bytes);
+  std::optional<std::pair<Mappings::iterator, Mappings::iterator>> exact_locked(uint64_t address,
+                                                                                uint64_t bytes);
   Mappings::const_iterator holder_locked(uint64_t address) const;
 
   AllocationTable& table_;

@@ -52,7 +52,9 @@ CUresult copy_row(const LinearSide& to, const LinearSide& from, size_t bytes, co
   return copy_box(box, order);
 }
 
-LinearSide array_side(CUarray array, size_t offset) { return {CU_MEMORYTYPE_ARRAY, array, offset, nullptr, 0}; }
+LinearSide array_side(CUarray array, size_t offset) {
+  return {CU_MEMORYTYPE_ARRAY, array, offset, nullptr, 0};
+}
 LinearSide host_side(const void* host) { return {CU_MEMORYTYPE_HOST, nullptr, 0, host, 0}; }
 LinearSide device_side(CUdeviceptr device) { return {CU_MEMORYTYPE_DEVICE, nullptr, 0, nullptr, device}; }
 
@@ -71,14 +73,16 @@ CUresult cuArray3DCreate_v2(CUarray* handle, const CUDA_ARRAY3D_DESCRIPTOR* desc
     if (handle == nullptr || descriptor == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::shared_ptr<Array> array;
     const CUresult result = Array::create(context, *descriptor, &array);
-    if (result == CUDA_SUCCESS) *handle = reinterpret_cast<CUarray>(context.platform().handles().add(std::move(array)));
+    if (result == CUDA_SUCCESS)
+      *handle = reinterpret_cast<CUarray>(context.platform().handles().add(std::move(array)));
     return result;
   });
 }
 
 CUresult cuArrayCreate_v2(CUarray* handle, const CUDA_ARRAY_DESCRIPTOR* descriptor) {
   if (descriptor == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_ARRAY3D_DESCRIPTOR full{descriptor->Width, descriptor->Height, 0, descriptor->Format, descriptor->NumChannels, 0};
+  const CUDA_ARRAY3D_DESCRIPTOR full{descriptor->Width,  descriptor->Height,      0,
+                                     descriptor->Format, descriptor->NumChannels, 0};
   return cuArray3DCreate_v2(handle, &full);
 }
 
@@ -110,7 +114,8 @@ CUresult cuArrayDestroy(CUarray handle) {
   });
 }
 
-CUresult cuArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREMENTS* requirements, CUarray handle, CUdevice) {
+CUresult cuArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREMENTS* requirements, CUarray handle,
+                                      CUdevice) {
   return with_array(handle, [&](Array& array) -> CUresult {
     if (requirements == nullptr) return CUDA_ERROR_INVALID_VALUE;
     *requirements = {};
@@ -120,7 +125,8 @@ CUresult cuArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREMENTS* requiremen
   });
 }
 
-CUresult cuMipmappedArrayCreate(CUmipmappedArray* handle, const CUDA_ARRAY3D_DESCRIPTOR* descriptor, unsigned int levels) {
+CUresult cuMipmappedArrayCreate(CUmipmappedArray* handle, const CUDA_ARRAY3D_DESCRIPTOR* descriptor,
+                                unsigned int levels) {
   return with_context([&](Context& context) -> CUresult {
     if (handle == nullptr || descriptor == nullptr || levels == 0) return CUDA_ERROR_INVALID_VALUE;
     auto mipmap = std::make_shared<MipmappedArray>();
@@ -128,7 +134,8 @@ CUresult cuMipmappedArrayCreate(CUmipmappedArray* handle, const CUDA_ARRAY3D_DES
     CUDA_ARRAY3D_DESCRIPTOR level = *descriptor;
     for (unsigned i = 0; i < levels; ++i) {
       std::shared_ptr<Array> array;
-      if (const CUresult result = Array::create(context, level, &array); result != CUDA_SUCCESS) return result;
+      if (const CUresult result = Array::create(context, level, &array); result != CUDA_SUCCESS)
+        return result;
       mipmap->levels.push_back(std::move(array));
       if (level.Width <= 1 && level.Height <= 1 && level.Depth <= 1) break;
       level.Width = half(level.Width);
@@ -160,20 +167,36 @@ CUresult cuMipmappedArrayDestroy(CUmipmappedArray handle) {
   });
 }
 
-CUresult cuMemcpyHtoA_v2(CUarray to, size_t offset, const void* from, size_t bytes) { return copy_row(array_side(to, offset), host_side(from), bytes, kLegacy); }
-CUresult cuMemcpyHtoA_v2_ptds(CUarray to, size_t offset, const void* from, size_t bytes) { return copy_row(array_side(to, offset), host_side(from), bytes, kPerThread); }
+CUresult cuMemcpyHtoA_v2(CUarray to, size_t offset, const void* from, size_t bytes) {
+  return copy_row(array_side(to, offset), host_side(from), bytes, kLegacy);
+}
+CUresult cuMemcpyHtoA_v2_ptds(CUarray to, size_t offset, const void* from, size_t bytes) {
+  return copy_row(array_side(to, offset), host_side(from), bytes, kPerThread);
+}
 CUresult cuMemcpyHtoAAsync_v2(CUarray to, size_t offset, const void* from, size_t bytes, CUstream stream) {
   return copy_row(array_side(to, offset), host_side(from), bytes, queued(stream));
 }
-CUresult cuMemcpyAtoH_v2(void* to, CUarray from, size_t offset, size_t bytes) { return copy_row(host_side(to), array_side(from, offset), bytes, kLegacy); }
-CUresult cuMemcpyAtoH_v2_ptds(void* to, CUarray from, size_t offset, size_t bytes) { return copy_row(host_side(to), array_side(from, offset), bytes, kPerThread); }
+CUresult cuMemcpyAtoH_v2(void* to, CUarray from, size_t offset, size_t bytes) {
+  return copy_row(host_side(to), array_side(from, offset), bytes, kLegacy);
+}
+CUresult cuMemcpyAtoH_v2_ptds(void* to, CUarray from, size_t offset, size_t bytes) {
+  return copy_row(host_side(to), array_side(from, offset), bytes, kPerThread);
+}
 CUresult cuMemcpyAtoHAsync_v2(void* to, CUarray from, size_t offset, size_t bytes, CUstream stream) {
   return copy_row(host_side(to), array_side(from, offset), bytes, queued(stream));
 }
-CUresult cuMemcpyDtoA_v2(CUarray to, size_t offset, CUdeviceptr from, size_t bytes) { return copy_row(array_side(to, offset), device_side(from), bytes, kLegacy); }
-CUresult cuMemcpyDtoA_v2_ptds(CUarray to, size_t offset, CUdeviceptr from, size_t bytes) { return copy_row(array_side(to, offset), device_side(from), bytes, kPerThread); }
-CUresult cuMemcpyAtoD_v2(CUdeviceptr to, CUarray from, size_t offset, size_t bytes) { return copy_row(device_side(to), array_side(from, offset), bytes, kLegacy); }
-CUresult cuMemcpyAtoD_v2_ptds(CUdeviceptr to, CUarray from, size_t offset, size_t bytes) { return copy_row(device_side(to), array_side(from, offset), bytes, kPerThread); }
+CUresult cuMemcpyDtoA_v2(CUarray to, size_t offset, CUdeviceptr from, size_t bytes) {
+  return copy_row(array_side(to, offset), device_side(from), bytes, kLegacy);
+}
+CUresult cuMemcpyDtoA_v2_ptds(CUarray to, size_t offset, CUdeviceptr from, size_t bytes) {
+  return copy_row(array_side(to, offset), device_side(from), bytes, kPerThread);
+}
+CUresult cuMemcpyAtoD_v2(CUdeviceptr to, CUarray from, size_t offset, size_t bytes) {
+  return copy_row(device_side(to), array_side(from, offset), bytes, kLegacy);
+}
+CUresult cuMemcpyAtoD_v2_ptds(CUdeviceptr to, CUarray from, size_t offset, size_t bytes) {
+  return copy_row(device_side(to), array_side(from, offset), bytes, kPerThread);
+}
 CUresult cuMemcpyAtoA_v2(CUarray to, size_t to_offset, CUarray from, size_t from_offset, size_t bytes) {
   return copy_row(array_side(to, to_offset), array_side(from, from_offset), bytes, kLegacy);
 }

@@ -5,9 +5,10 @@ using namespace outboard::softgpu;
 
 namespace {
 
-CUresult begin(Context& context, const std::shared_ptr<Stream>& stream, std::shared_ptr<Graph> graph, NodeList position,
-               CUstreamCaptureMode mode) {
-  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_INVALID_VALUE;
+CUresult begin(Context& context, const std::shared_ptr<Stream>& stream, std::shared_ptr<Graph> graph,
+               NodeList position, CUstreamCaptureMode mode) {
+  if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
+    return CUDA_ERROR_INVALID_VALUE;
   if (stream->capturing()) return CUDA_ERROR_ILLEGAL_STATE;
   // The legacy stream is ordered with streams that know nothing of the capture.
   if (stream == context.null_stream()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
@@ -30,14 +31,16 @@ std::vector<CUgraphNode>& reported_nodes() {
   return *nodes;
 }
 
-CUresult info_of(CUstream handle, CaptureInfo* info, const CUgraphNode** dependencies, size_t* count) noexcept {
+CUresult info_of(CUstream handle, CaptureInfo* info, const CUgraphNode** dependencies,
+                 size_t* count) noexcept {
   return with_stream(handle, [&](Context&, const std::shared_ptr<Stream>& stream) -> CUresult {
     *info = {};
     if (count != nullptr) *count = 0;
     const auto capture = stream->capture();
     if (capture == nullptr) return CUDA_SUCCESS;
     info->id = capture->id();
-    info->status = capture->invalidated() ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE;
+    info->status =
+        capture->invalidated() ? CU_STREAM_CAPTURE_STATUS_INVALIDATED : CU_STREAM_CAPTURE_STATUS_ACTIVE;
     if (capture->invalidated()) return CUDA_SUCCESS;
     info->graph = to_handle<CUgraph>(*capture->graph());
     auto& nodes = reported_nodes();
@@ -63,7 +66,9 @@ CUresult cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMode mode) {
     return result;
   });
 }
-CUresult cuStreamBeginCapture(CUstream handle) { return cuStreamBeginCapture_v2(handle, CU_STREAM_CAPTURE_MODE_GLOBAL); }
+CUresult cuStreamBeginCapture(CUstream handle) {
+  return cuStreamBeginCapture_v2(handle, CU_STREAM_CAPTURE_MODE_GLOBAL);
+}
 
 CUresult cuStreamBeginCaptureToGraph(CUstream handle, CUgraph graph_handle, const CUgraphNode* dependencies,
                                      const CUgraphEdgeData*, size_t count, CUstreamCaptureMode mode) {
@@ -72,9 +77,12 @@ CUresult cuStreamBeginCaptureToGraph(CUstream handle, CUgraph graph_handle, cons
     auto graph = find<Graph>(platform, graph_handle);
     if (graph == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::vector<GraphNode*> nodes;
-    if (const CUresult result = find_nodes(platform, *graph, dependencies, count, &nodes); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = find_nodes(platform, *graph, dependencies, count, &nodes);
+        result != CUDA_SUCCESS)
+      return result;
     NodeList position;
-    for (const GraphNode* node : nodes) position.push_back(platform.handles().find<GraphNode>(node->handle()));
+    for (const GraphNode* node : nodes)
+      position.push_back(platform.handles().find<GraphNode>(node->handle()));
     return begin(context, stream, std::move(graph), std::move(position), mode);
   });
 }
@@ -87,7 +95,8 @@ CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph) {
     if (capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
     if (capture->origin() != stream) return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
     const bool other_thread = capture->thread() != std::this_thread::get_id();
-    if (other_thread && capture->mode() != CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    if (other_thread && capture->mode() != CU_STREAM_CAPTURE_MODE_RELAXED)
+      return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
     const CUresult result = capture->end();
     if (result == CUDA_SUCCESS) {
       *graph = to_handle<CUgraph>(*capture->graph());
@@ -106,8 +115,8 @@ CUresult cuStreamIsCapturing(CUstream handle, CUstreamCaptureStatus* status) {
   return result;
 }
 
-CUresult cuStreamGetCaptureInfo_v2(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id, CUgraph* graph,
-                                   const CUgraphNode** dependencies, size_t* count) {
+CUresult cuStreamGetCaptureInfo_v2(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id,
+                                   CUgraph* graph, const CUgraphNode** dependencies, size_t* count) {
   if (status == nullptr) return CUDA_ERROR_INVALID_VALUE;
   CaptureInfo info;
   const CUresult result = info_of(handle, &info, dependencies, count);
@@ -120,14 +129,15 @@ CUresult cuStreamGetCaptureInfo_v2(CUstream handle, CUstreamCaptureStatus* statu
 CUresult cuStreamGetCaptureInfo(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id) {
   return cuStreamGetCaptureInfo_v2(handle, status, id, nullptr, nullptr, nullptr);
 }
-CUresult cuStreamGetCaptureInfo_v3(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id, CUgraph* graph,
-                                   const CUgraphNode** dependencies, const CUgraphEdgeData** edges, size_t* count) {
+CUresult cuStreamGetCaptureInfo_v3(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id,
+                                   CUgraph* graph, const CUgraphNode** dependencies,
+                                   const CUgraphEdgeData** edges, size_t* count) {
   if (edges != nullptr) *edges = nullptr;  // all edges are plain ones
   return cuStreamGetCaptureInfo_v2(handle, status, id, graph, dependencies, count);
 }
 
-CUresult cuStreamUpdateCaptureDependencies_v2(CUstream handle, CUgraphNode* dependencies, const CUgraphEdgeData*,
-                                              size_t count, unsigned int flags) {
+CUresult cuStreamUpdateCaptureDependencies_v2(CUstream handle, CUgraphNode* dependencies,
+                                              const CUgraphEdgeData*, size_t count, unsigned int flags) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     const auto capture = stream->capture();
     if (capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
@@ -136,12 +146,14 @@ CUresult cuStreamUpdateCaptureDependencies_v2(CUstream handle, CUgraphNode* depe
     const CUresult result = find_nodes(context.platform(), *capture->graph(), dependencies, count, &nodes);
     if (result != CUDA_SUCCESS) return result;
     NodeList position;
-    for (const GraphNode* node : nodes) position.push_back(context.platform().handles().find<GraphNode>(node->handle()));
+    for (const GraphNode* node : nodes)
+      position.push_back(context.platform().handles().find<GraphNode>(node->handle()));
     capture->set_position(*stream, std::move(position), flags == CU_STREAM_ADD_CAPTURE_DEPENDENCIES);
     return CUDA_SUCCESS;
   });
 }
-CUresult cuStreamUpdateCaptureDependencies(CUstream handle, CUgraphNode* dependencies, size_t count, unsigned int flags) {
+CUresult cuStreamUpdateCaptureDependencies(CUstream handle, CUgraphNode* dependencies, size_t count,
+                                           unsigned int flags) {
   return cuStreamUpdateCaptureDependencies_v2(handle, dependencies, nullptr, count, flags);
 }
 

@@ -36,10 +36,15 @@ CUresult create_context(CUcontext* context, unsigned flags, CUdevice ordinal) {
 
 extern "C" {
 
-CUresult cuCtxCreate_v2(CUcontext* context, unsigned int flags, CUdevice device) { return create_context(context, flags, device); }
-CUresult cuCtxCreate(CUcontext* context, unsigned int flags, CUdevice device) { return create_context(context, flags, device); }
+CUresult cuCtxCreate_v2(CUcontext* context, unsigned int flags, CUdevice device) {
+  return create_context(context, flags, device);
+}
+CUresult cuCtxCreate(CUcontext* context, unsigned int flags, CUdevice device) {
+  return create_context(context, flags, device);
+}
 
-CUresult cuCtxCreate_v3(CUcontext* context, CUexecAffinityParam*, int affinities, unsigned int flags, CUdevice device) {
+CUresult cuCtxCreate_v3(CUcontext* context, CUexecAffinityParam*, int affinities, unsigned int flags,
+                        CUdevice device) {
   return affinities != 0 ? CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY : create_context(context, flags, device);
 }
 
@@ -172,7 +177,9 @@ CUresult cuCtxSynchronize_v2(CUcontext handle) {
 CUresult cuCtxSynchronize() { return cuCtxSynchronize_v2(nullptr); }
 
 CUresult cuCtxGetLimit(size_t* value, CUlimit limit) {
-  return with_any_context([&](Context& context) { return value == nullptr ? CUDA_ERROR_INVALID_VALUE : context.get_limit(limit, value); });
+  return with_any_context([&](Context& context) {
+    return value == nullptr ? CUDA_ERROR_INVALID_VALUE : context.get_limit(limit, value);
+  });
 }
 
 CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
@@ -189,7 +196,8 @@ CUresult cuCtxGetCacheConfig(CUfunc_cache* config) {
 
 CUresult cuCtxSetCacheConfig(CUfunc_cache config) {
   return with_any_context([&](Context& context) -> CUresult {
-    if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL) return CUDA_ERROR_INVALID_VALUE;
+    if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL)
+      return CUDA_ERROR_INVALID_VALUE;
     context.cache_config.store(config);
     return CUDA_SUCCESS;
   });
@@ -222,7 +230,9 @@ CUresult cuCtxResetPersistingL2Cache() {
   return with_any_context([](Context&) { return CUDA_SUCCESS; });
 }
 
-CUresult cuCtxGetExecAffinity(CUexecAffinityParam*, CUexecAffinityType) { return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY; }
+CUresult cuCtxGetExecAffinity(CUexecAffinityParam*, CUexecAffinityType) {
+  return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
+}
 
 CUresult cuThreadExchangeStreamCaptureMode(CUstreamCaptureMode* mode) {
   return guarded([&]() -> CUresult {

@@ -23,7 +23,8 @@ bool in_arena(uint64_t address) {
 }
 
 CUresult check_side(Platform& platform, uint64_t address, Side side, uint64_t bytes) {
-  if (side == Side::kHost && !in_arena(address)) return address == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+  if (side == Side::kHost && !in_arena(address))
+    return address == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
   if (platform.memory().covers(address, bytes)) return CUDA_SUCCESS;
   // Not of this driver: ordinary host memory, unless a device address was promised.
   const bool known = platform.memory().find(address).has_value();
@@ -91,7 +92,8 @@ CUresult resolve_side(Platform& platform, const GivenSide& given, const CopyOper
   if (copy.depth > 1 && rows < given.y + copy.height) return CUDA_ERROR_INVALID_VALUE;
   side->slice_pitch = side->row_pitch * rows;
   const bool host = given.type == CU_MEMORYTYPE_HOST;
-  if (!host && given.type != CU_MEMORYTYPE_DEVICE && given.type != CU_MEMORYTYPE_UNIFIED) return CUDA_ERROR_INVALID_VALUE;
+  if (!host && given.type != CU_MEMORYTYPE_DEVICE && given.type != CU_MEMORYTYPE_UNIFIED)
+    return CUDA_ERROR_INVALID_VALUE;
   const uint64_t base = host ? reinterpret_cast<uint64_t>(given.host) : given.device;
   side->address = base + given.z * side->slice_pitch + given.y * side->row_pitch + given.x;
   const Side kind = host ? Side::kHost : given.type == CU_MEMORYTYPE_DEVICE ? Side::kDevice : Side::kAny;
@@ -110,15 +112,17 @@ CUresult resolve_box(Platform& platform, const CUDA_MEMCPY3D& given, CopyOperati
     return CUDA_SUCCESS;
   }
   if (given.srcLOD != 0 || given.dstLOD != 0) return CUDA_ERROR_INVALID_VALUE;
-  const GivenSide from{given.srcXInBytes, given.srcY, given.srcZ, given.srcPitch, given.srcHeight,
+  const GivenSide from{given.srcXInBytes,   given.srcY,    given.srcZ,      given.srcPitch, given.srcHeight,
                        given.srcMemoryType, given.srcHost, given.srcDevice, given.srcArray};
-  const GivenSide to{given.dstXInBytes, given.dstY, given.dstZ, given.dstPitch, given.dstHeight,
+  const GivenSide to{given.dstXInBytes,   given.dstY,    given.dstZ,      given.dstPitch, given.dstHeight,
                      given.dstMemoryType, given.dstHost, given.dstDevice, given.dstArray};
-  if (const CUresult result = resolve_side(platform, from, *copy, &copy->from); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = resolve_side(platform, from, *copy, &copy->from); result != CUDA_SUCCESS)
+    return result;
   return resolve_side(platform, to, *copy, &copy->to);
 }
 
-CUresult copy_linear(uint64_t to, Side to_side, uint64_t from, Side from_side, uint64_t bytes, const CopyOrder& order) noexcept {
+CUresult copy_linear(uint64_t to, Side to_side, uint64_t from, Side from_side, uint64_t bytes,
+                     const CopyOrder& order) noexcept {
   if (bytes == 0) return with_context([](Context&) { return CUDA_SUCCESS; });
   CopyOperation copy;
   copy.from = {from, bytes, bytes};
@@ -140,7 +144,8 @@ CUresult copy_linear(uint64_t to, Side to_side, uint64_t from, Side from_side, u
 
 CUresult copy_box(const CUDA_MEMCPY3D& given, const CopyOrder& order) noexcept {
   CopyOperation copy;
-  const CUresult resolved = with_context([&](Context& context) { return resolve_box(context.platform(), given, &copy); });
+  const CUresult resolved =
+      with_context([&](Context& context) { return resolve_box(context.platform(), given, &copy); });
   return resolved == CUDA_SUCCESS ? submit_copy(std::move(copy), order) : resolved;
 }
 
@@ -171,7 +176,8 @@ CUresult check_fill(Platform& platform, const MemsetOperation& operation) {
   if (operation.address % operation.element_bytes != 0) return CUDA_ERROR_INVALID_VALUE;
   if (operation.height > 1 && operation.row_pitch < row_bytes) return CUDA_ERROR_INVALID_VALUE;
   if (row_bytes == 0 || operation.height == 0) return CUDA_SUCCESS;
-  return check_side(platform, operation.address, Side::kDevice, (operation.height - 1) * operation.row_pitch + row_bytes);
+  return check_side(platform, operation.address, Side::kDevice,
+                    (operation.height - 1) * operation.row_pitch + row_bytes);
 }
 
 CUresult fill(const MemsetOperation& operation, const CopyOrder& order) noexcept {

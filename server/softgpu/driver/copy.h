@@ -19,7 +19,8 @@ struct CopyOrder {
 
 // Every device address of the copy lies in memory that is allocated; otherwise
 // CUDA_ERROR_INVALID_VALUE. Host addresses are trusted.
-CUresult copy_linear(uint64_t to, Side to_side, uint64_t from, Side from_side, uint64_t bytes, const CopyOrder& order) noexcept;
+CUresult copy_linear(uint64_t to, Side to_side, uint64_t from, Side from_side, uint64_t bytes,
+                     const CopyOrder& order) noexcept;
 CUresult copy_box(const CUDA_MEMCPY3D& copy, const CopyOrder& order) noexcept;
 CUresult copy_rectangle(const CUDA_MEMCPY2D& copy, const CopyOrder& order) noexcept;
 CUresult fill(const MemsetOperation& operation, const CopyOrder& order) noexcept;

@@ -130,7 +130,8 @@ CUresult cuDeviceGetByPCIBusId(CUdevice* device, const char* text) {
   });
 }
 
-CUresult cuDeviceGetTexture1DLinearMaxWidth(size_t* width, CUarray_format, unsigned channels, CUdevice ordinal) {
+CUresult cuDeviceGetTexture1DLinearMaxWidth(size_t* width, CUarray_format, unsigned channels,
+                                            CUdevice ordinal) {
   return with_device(ordinal, [&](Device& device) -> CUresult {
     if (width == nullptr || channels == 0 || channels > 4) return CUDA_ERROR_INVALID_VALUE;
     int value = 0;

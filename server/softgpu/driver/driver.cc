@@ -50,9 +50,7 @@ Driver& Driver::instance() {
   return *driver;
 }
 
-Driver::Driver() : host_(new TableHost(*this)), tables_(new abi::ExportTables(*host_)) {
-  tables_->install();
-}
+Driver::Driver() : host_(new TableHost(*this)), tables_(new abi::ExportTables(*host_)) { tables_->install(); }
 
 CUresult Driver::initialize(unsigned flags) {
   if (flags != 0) return CUDA_ERROR_INVALID_VALUE;

@@ -42,7 +42,8 @@ CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream_handle, unsigned
     const auto event = find<Event>(context.platform(), handle);
     if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if ((flags & ~static_cast<unsigned>(CU_EVENT_RECORD_EXTERNAL)) != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (flags == CU_EVENT_RECORD_EXTERNAL && stream->capturing()) return context.submit(stream, EventRecordOperation{event});
+    if (flags == CU_EVENT_RECORD_EXTERNAL && stream->capturing())
+      return context.submit(stream, EventRecordOperation{event});
     return context.record_event(event, stream);
   });
 }
@@ -72,13 +73,16 @@ CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start_handle, CUeven
     if (milliseconds == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const EventRecord first = start->record();
     const EventRecord last = end->record();
-    if (!start->timed() || !end->timed() || first.time_ns == nullptr || last.time_ns == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (!start->timed() || !end->timed() || first.time_ns == nullptr || last.time_ns == nullptr)
+      return CUDA_ERROR_INVALID_HANDLE;
     if (!first.point.reached() || !last.point.reached()) return CUDA_ERROR_NOT_READY;
     const auto difference_ns = static_cast<int64_t>(last.time_ns->load() - first.time_ns->load());
     *milliseconds = static_cast<float>(static_cast<double>(difference_ns) / 1e6);
     return CUDA_SUCCESS;
   });
 }
-CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) { return cuEventElapsedTime_v2(milliseconds, start, end); }
+CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
+  return cuEventElapsedTime_v2(milliseconds, start, end);
+}
 
 }  // extern "C"

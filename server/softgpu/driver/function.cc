@@ -22,8 +22,9 @@ extern "C" {
 
 CUresult cuFuncGetAttribute(int* value, CUfunction_attribute attribute, CUfunction handle) {
   return with_function(handle, [&](Context&, Function& function) {
-    return value == nullptr ? CUDA_ERROR_INVALID_VALUE
-                            : read_function_attribute(function.kernel(), function.settings(), attribute, value);
+    return value == nullptr
+               ? CUDA_ERROR_INVALID_VALUE
+               : read_function_attribute(function.kernel(), function.settings(), attribute, value);
   });
 }
 
@@ -80,10 +81,12 @@ CUresult cuFuncLoad(CUfunction handle) {
   return with_function(handle, [](Context&, Function&) { return CUDA_SUCCESS; });
 }
 
-CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, CUfunction handle, int block_threads,
-                                                              size_t shared_bytes, unsigned int flags) {
+CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, CUfunction handle,
+                                                              int block_threads, size_t shared_bytes,
+                                                              unsigned int flags) {
   return with_function(handle, [&](Context&, Function& function) -> CUresult {
-    if (blocks == nullptr || block_threads <= 0 || (flags & ~static_cast<unsigned>(CU_OCCUPANCY_DISABLE_CACHING_OVERRIDE)) != 0) {
+    if (blocks == nullptr || block_threads <= 0 ||
+        (flags & ~static_cast<unsigned>(CU_OCCUPANCY_DISABLE_CACHING_OVERRIDE)) != 0) {
       return CUDA_ERROR_INVALID_VALUE;
     }
     *blocks = active_blocks(function.kernel(), function.settings(), block_threads, shared_bytes);
@@ -91,18 +94,21 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, CUfun
   });
 }
 
-CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction handle, int block_threads, size_t shared_bytes) {
+CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction handle, int block_threads,
+                                                     size_t shared_bytes) {
   return cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(blocks, handle, block_threads, shared_bytes, 0);
 }
 
-CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int* grid, int* block, CUfunction handle, CUoccupancyB2DSize shared_of,
-                                                   size_t shared_bytes, int limit, unsigned int) {
+CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int* grid, int* block, CUfunction handle,
+                                                   CUoccupancyB2DSize shared_of, size_t shared_bytes,
+                                                   int limit, unsigned int) {
   return with_function(handle, [&](Context& context, Function& function) -> CUresult {
     if (grid == nullptr || block == nullptr) return CUDA_ERROR_INVALID_VALUE;
     int best_threads = 0;
     *block = 0;
     *grid = 0;
-    const int most = limit > 0 ? std::min(limit, static_cast<int>(kMaxThreadsPerBlock)) : static_cast<int>(kMaxThreadsPerBlock);
+    const int most = limit > 0 ? std::min(limit, static_cast<int>(kMaxThreadsPerBlock))
+                               : static_cast<int>(kMaxThreadsPerBlock);
     for (int threads = (most + 31) / 32 * 32; threads >= 32; threads -= 32) {
       const int size = std::min(threads, most);
       const size_t shared = shared_of != nullptr ? shared_of(size) : shared_bytes;
@@ -116,18 +122,21 @@ CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(int* grid, int* block, CUfunc
   });
 }
 
-CUresult cuOccupancyMaxPotentialBlockSize(int* grid, int* block, CUfunction handle, CUoccupancyB2DSize shared_of,
-                                          size_t shared_bytes, int limit) {
+CUresult cuOccupancyMaxPotentialBlockSize(int* grid, int* block, CUfunction handle,
+                                          CUoccupancyB2DSize shared_of, size_t shared_bytes, int limit) {
   return cuOccupancyMaxPotentialBlockSizeWithFlags(grid, block, handle, shared_of, shared_bytes, limit, 0);
 }
 
-CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, CUfunction handle, int blocks, int block_threads) {
+CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* bytes, CUfunction handle, int blocks,
+                                                 int block_threads) {
   return with_function(handle, [&](Context&, Function& function) -> CUresult {
     if (bytes == nullptr || blocks <= 0 || block_threads <= 0) return CUDA_ERROR_INVALID_VALUE;
     const size_t each = kSharedBytesPerMultiprocessor / static_cast<size_t>(blocks);
     const size_t taken = function.kernel().static_shared_bytes + kReservedSharedBytesPerBlock;
     const size_t left = each > taken ? each - taken : 0;
-    *bytes = std::min<size_t>(left, kSharedBytesPerBlockOptIn - std::min(kSharedBytesPerBlockOptIn, function.kernel().static_shared_bytes));
+    *bytes =
+        std::min<size_t>(left, kSharedBytesPerBlockOptIn - std::min(kSharedBytesPerBlockOptIn,
+                                                                    function.kernel().static_shared_bytes));
     return CUDA_SUCCESS;
   });
 }
@@ -145,7 +154,10 @@ CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction handle, const CU
   return with_function(handle, [&](Context& context, Function& function) -> CUresult {
     if (clusters == nullptr || config == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const uint64_t threads = uint64_t{config->blockDimX} * config->blockDimY * config->blockDimZ;
-    const int blocks = threads > kMaxThreadsPerBlock ? 0 : active_blocks(function.kernel(), function.settings(), static_cast<int>(threads), config->sharedMemBytes);
+    const int blocks = threads > kMaxThreadsPerBlock
+                           ? 0
+                           : active_blocks(function.kernel(), function.settings(), static_cast<int>(threads),
+                                           config->sharedMemBytes);
     *clusters = blocks * static_cast<int>(context.device().multiprocessors());
     return CUDA_SUCCESS;
   });

@@ -13,12 +13,14 @@ struct Edge {
   GraphNode* to;
 };
 
-CUresult find_edges(Platform& platform, const Graph& graph, const CUgraphNode* from, const CUgraphNode* to, size_t count, std::vector<Edge>* edges) {
+CUresult find_edges(Platform& platform, const Graph& graph, const CUgraphNode* from, const CUgraphNode* to,
+                    size_t count, std::vector<Edge>* edges) {
   if (count != 0 && (from == nullptr || to == nullptr)) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; ++i) {
     const auto a = find<GraphNode>(platform, from[i]);
     const auto b = find<GraphNode>(platform, to[i]);
-    if (a == nullptr || b == nullptr || a == b || !graph.owns(a.get()) || !graph.owns(b.get())) return CUDA_ERROR_INVALID_VALUE;
+    if (a == nullptr || b == nullptr || a == b || !graph.owns(a.get()) || !graph.owns(b.get()))
+      return CUDA_ERROR_INVALID_VALUE;
     edges->push_back({a.get(), b.get()});
   }
   return CUDA_SUCCESS;
@@ -33,7 +35,8 @@ bool has_edge(const Edge& edge) {
 class UserObject : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kUserObject;
-  UserObject(void* pointer, CUhostFn destroy, unsigned count) : pointer_(pointer), destroy_(destroy), count_(static_cast<int>(count)) {}
+  UserObject(void* pointer, CUhostFn destroy, unsigned count)
+      : pointer_(pointer), destroy_(destroy), count_(static_cast<int>(count)) {}
   void retain(unsigned count) { count_.fetch_add(static_cast<int>(count)); }
   bool release(unsigned count) {
     if (count_.fetch_sub(static_cast<int>(count)) - static_cast<int>(count) > 0) return false;
@@ -121,7 +124,8 @@ CUresult cuGraphGetRootNodes(CUgraph handle, CUgraphNode* nodes, size_t* count) 
   });
 }
 
-CUresult cuGraphGetEdges_v2(CUgraph handle, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* data, size_t* count) {
+CUresult cuGraphGetEdges_v2(CUgraph handle, CUgraphNode* from, CUgraphNode* to, CUgraphEdgeData* data,
+                            size_t* count) {
   return with_graph(handle, [&](Platform&, Graph& graph) -> CUresult {
     if (count == nullptr || (from == nullptr) != (to == nullptr)) return CUDA_ERROR_INVALID_VALUE;
     std::vector<GraphNode*> sources;
@@ -143,7 +147,8 @@ CUresult cuGraphGetEdges(CUgraph graph, CUgraphNode* from, CUgraphNode* to, size
   return cuGraphGetEdges_v2(graph, from, to, nullptr, count);
 }
 
-CUresult cuGraphNodeGetDependencies_v2(CUgraphNode handle, CUgraphNode* nodes, CUgraphEdgeData* data, size_t* count) {
+CUresult cuGraphNodeGetDependencies_v2(CUgraphNode handle, CUgraphNode* nodes, CUgraphEdgeData* data,
+                                       size_t* count) {
   return with_node(handle, [&](Platform&, GraphNode& node) -> CUresult {
     if (count == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (data != nullptr && nodes != nullptr) std::fill_n(data, *count, CUgraphEdgeData{});
@@ -155,7 +160,8 @@ CUresult cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode* nodes, size_t
   return cuGraphNodeGetDependencies_v2(node, nodes, nullptr, count);
 }
 
-CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode handle, CUgraphNode* nodes, CUgraphEdgeData* data, size_t* count) {
+CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode handle, CUgraphNode* nodes, CUgraphEdgeData* data,
+                                         size_t* count) {
   return with_node(handle, [&](Platform&, GraphNode& node) -> CUresult {
     if (count == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (data != nullptr && nodes != nullptr) std::fill_n(data, *count, CUgraphEdgeData{});
@@ -167,10 +173,12 @@ CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode* nodes, size
   return cuGraphNodeGetDependentNodes_v2(node, nodes, nullptr, count);
 }
 
-CUresult cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to, const CUgraphEdgeData*, size_t count) {
+CUresult cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
+                                   const CUgraphEdgeData*, size_t count) {
   return with_graph(handle, [&](Platform& platform, Graph& graph) -> CUresult {
     std::vector<Edge> edges;
-    if (const CUresult result = find_edges(platform, graph, from, to, count, &edges); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = find_edges(platform, graph, from, to, count, &edges); result != CUDA_SUCCESS)
+      return result;
     if (std::any_of(edges.begin(), edges.end(), has_edge)) return CUDA_ERROR_INVALID_VALUE;
     for (const Edge& edge : edges) edge.to->dependencies.push_back(edge.from);
     return CUDA_SUCCESS;
@@ -180,10 +188,12 @@ CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode* from, const CU
   return cuGraphAddDependencies_v2(graph, from, to, nullptr, count);
 }
 
-CUresult cuGraphRemoveDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to, const CUgraphEdgeData*, size_t count) {
+CUresult cuGraphRemoveDependencies_v2(CUgraph handle, const CUgraphNode* from, const CUgraphNode* to,
+                                      const CUgraphEdgeData*, size_t count) {
   return with_graph(handle, [&](Platform& platform, Graph& graph) -> CUresult {
     std::vector<Edge> edges;
-    if (const CUresult result = find_edges(platform, graph, from, to, count, &edges); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = find_edges(platform, graph, from, to, count, &edges); result != CUDA_SUCCESS)
+      return result;
     if (!std::all_of(edges.begin(), edges.end(), has_edge)) return CUDA_ERROR_INVALID_VALUE;
     for (const Edge& edge : edges) {
       auto& list = edge.to->dependencies;
@@ -192,7 +202,8 @@ CUresult cuGraphRemoveDependencies_v2(CUgraph handle, const CUgraphNode* from, c
     return CUDA_SUCCESS;
   });
 }
-CUresult cuGraphRemoveDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to, size_t count) {
+CUresult cuGraphRemoveDependencies(CUgraph graph, const CUgraphNode* from, const CUgraphNode* to,
+                                   size_t count) {
   return cuGraphRemoveDependencies_v2(graph, from, to, nullptr, count);
 }
 
@@ -204,7 +215,8 @@ CUresult cuGraphDebugDotPrint(CUgraph handle, const char* path, unsigned int) {
     for (const auto& node : graph.nodes()) {
       std::fprintf(file, "  n%u [label=\"type %d\"];\n", static_cast<unsigned>(node->handle()), node->type());
       for (const GraphNode* dependency : node->dependencies) {
-        std::fprintf(file, "  n%u -> n%u;\n", static_cast<unsigned>(dependency->handle()), static_cast<unsigned>(node->handle()));
+        std::fprintf(file, "  n%u -> n%u;\n", static_cast<unsigned>(dependency->handle()),
+                     static_cast<unsigned>(node->handle()));
       }
     }
     std::fprintf(file, "}\n");
@@ -212,10 +224,13 @@ CUresult cuGraphDebugDotPrint(CUgraph handle, const char* path, unsigned int) {
   });
 }
 
-CUresult cuUserObjectCreate(CUuserObject* handle, void* pointer, CUhostFn destroy, unsigned int count, unsigned int flags) {
+CUresult cuUserObjectCreate(CUuserObject* handle, void* pointer, CUhostFn destroy, unsigned int count,
+                            unsigned int flags) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (handle == nullptr || destroy == nullptr || count == 0 || flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC) return CUDA_ERROR_INVALID_VALUE;
-    *handle = reinterpret_cast<CUuserObject>(platform.handles().add(std::make_shared<UserObject>(pointer, destroy, count)));
+    if (handle == nullptr || destroy == nullptr || count == 0 || flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC)
+      return CUDA_ERROR_INVALID_VALUE;
+    *handle = reinterpret_cast<CUuserObject>(
+        platform.handles().add(std::make_shared<UserObject>(pointer, destroy, count)));
     return CUDA_SUCCESS;
   });
 }
@@ -238,7 +253,8 @@ CUresult cuUserObjectRelease(CUuserObject handle, unsigned int count) {
   });
 }
 
-CUresult cuGraphRetainUserObject(CUgraph graph_handle, CUuserObject handle, unsigned int count, unsigned int flags) {
+CUresult cuGraphRetainUserObject(CUgraph graph_handle, CUuserObject handle, unsigned int count,
+                                 unsigned int flags) {
   return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
     const auto object = find<UserObject>(platform, handle);
     if (object == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
@@ -252,7 +268,8 @@ CUresult cuGraphRetainUserObject(CUgraph graph_handle, CUuserObject handle, unsi
 CUresult cuGraphReleaseUserObject(CUgraph graph_handle, CUuserObject handle, unsigned int count) {
   return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
     const auto object = find<UserObject>(platform, handle);
-    return object != nullptr && count != 0 && graph.release(object.get()) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    return object != nullptr && count != 0 && graph.release(object.get()) ? CUDA_SUCCESS
+                                                                          : CUDA_ERROR_INVALID_VALUE;
   });
 }
 

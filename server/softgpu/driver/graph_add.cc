@@ -33,43 +33,62 @@ CUresult set_node(CUgraphNode handle, F&& make) noexcept {
 
 extern "C" {
 
-CUresult cuGraphAddKernelNode_v2(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, const CUDA_KERNEL_NODE_PARAMS* params) {
-  return add_node(node, graph, after, count, [&](Platform&, Operation* operation) { return make_kernel(params, operation); });
+CUresult cuGraphAddKernelNode_v2(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                                 const CUDA_KERNEL_NODE_PARAMS* params) {
+  return add_node(node, graph, after, count,
+                  [&](Platform&, Operation* operation) { return make_kernel(params, operation); });
 }
-CUresult cuGraphAddKernelNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, const CUDA_KERNEL_NODE_PARAMS_v1* params) {
+CUresult cuGraphAddKernelNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                              const CUDA_KERNEL_NODE_PARAMS_v1* params) {
   if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const CUDA_KERNEL_NODE_PARAMS full = newer(*params);
   return cuGraphAddKernelNode_v2(node, graph, after, count, &full);
 }
-CUresult cuGraphAddMemcpyNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, const CUDA_MEMCPY3D* params, CUcontext) {
-  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) { return make_copy(p, params, operation); });
+CUresult cuGraphAddMemcpyNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                              const CUDA_MEMCPY3D* params, CUcontext) {
+  return add_node(node, graph, after, count,
+                  [&](Platform& p, Operation* operation) { return make_copy(p, params, operation); });
 }
-CUresult cuGraphAddMemsetNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, const CUDA_MEMSET_NODE_PARAMS* params, CUcontext) {
-  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) { return make_fill(p, params, operation); });
+CUresult cuGraphAddMemsetNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                              const CUDA_MEMSET_NODE_PARAMS* params, CUcontext) {
+  return add_node(node, graph, after, count,
+                  [&](Platform& p, Operation* operation) { return make_fill(p, params, operation); });
 }
-CUresult cuGraphAddHostNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, const CUDA_HOST_NODE_PARAMS* params) {
-  return add_node(node, graph, after, count, [&](Platform&, Operation* operation) { return make_host(params, operation); });
+CUresult cuGraphAddHostNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                            const CUDA_HOST_NODE_PARAMS* params) {
+  return add_node(node, graph, after, count,
+                  [&](Platform&, Operation* operation) { return make_host(params, operation); });
 }
-CUresult cuGraphAddChildGraphNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, CUgraph child) {
-  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) { return make_child(p, child, operation); });
+CUresult cuGraphAddChildGraphNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                                  CUgraph child) {
+  return add_node(node, graph, after, count,
+                  [&](Platform& p, Operation* operation) { return make_child(p, child, operation); });
 }
 CUresult cuGraphAddEmptyNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count) {
   return add_node(node, graph, after, count, [](Platform&, Operation*) { return CUDA_SUCCESS; });
 }
-CUresult cuGraphAddEventRecordNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, CUevent event) {
-  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) { return make_event_record(p, event, operation); });
+CUresult cuGraphAddEventRecordNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                                   CUevent event) {
+  return add_node(node, graph, after, count,
+                  [&](Platform& p, Operation* operation) { return make_event_record(p, event, operation); });
 }
-CUresult cuGraphAddEventWaitNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, CUevent event) {
-  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
+CUresult cuGraphAddEventWaitNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                                 CUevent event) {
+  return add_node(node, graph, after, count,
+                  [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
 }
-CUresult cuGraphAddNode_v2(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, const CUgraphEdgeData*, size_t count, CUgraphNodeParams* params) {
-  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
+CUresult cuGraphAddNode_v2(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, const CUgraphEdgeData*,
+                           size_t count, CUgraphNodeParams* params) {
+  return add_node(node, graph, after, count,
+                  [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
 }
-CUresult cuGraphAddNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, CUgraphNodeParams* params) {
+CUresult cuGraphAddNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                        CUgraphNodeParams* params) {
   return cuGraphAddNode_v2(node, graph, after, nullptr, count, params);
 }
 
-CUresult cuGraphAddMemAllocNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, CUDA_MEM_ALLOC_NODE_PARAMS* params) {
+CUresult cuGraphAddMemAllocNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                                CUDA_MEM_ALLOC_NODE_PARAMS* params) {
   if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
   CUgraphNodeParams any{};
   any.type = CU_GRAPH_NODE_TYPE_MEM_ALLOC;
@@ -79,7 +98,8 @@ CUresult cuGraphAddMemAllocNode(CUgraphNode* node, CUgraph graph, const CUgraphN
   if (result == CUDA_SUCCESS) params->dptr = any.alloc.dptr;
   return result;
 }
-CUresult cuGraphAddMemFreeNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count, CUdeviceptr address) {
+CUresult cuGraphAddMemFreeNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                               CUdeviceptr address) {
   CUgraphNodeParams any{};
   any.type = CU_GRAPH_NODE_TYPE_MEM_FREE;
   any.free.dptr = address;
@@ -98,7 +118,8 @@ CUresult cuGraphKernelNodeGetParams(CUgraphNode handle, CUDA_KERNEL_NODE_PARAMS_
   if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const CUresult result = cuGraphKernelNodeGetParams_v2(handle, &p);
   if (result == CUDA_SUCCESS) {
-    *params = {p.func, p.gridDimX, p.gridDimY, p.gridDimZ, p.blockDimX, p.blockDimY, p.blockDimZ, p.sharedMemBytes, p.kernelParams, p.extra};
+    *params = {p.func,      p.gridDimX,  p.gridDimY,       p.gridDimZ,     p.blockDimX,
+               p.blockDimY, p.blockDimZ, p.sharedMemBytes, p.kernelParams, p.extra};
   }
   return result;
 }
@@ -131,11 +152,12 @@ CUresult cuGraphChildGraphNodeGetGraph(CUgraphNode handle, CUgraph* graph) {
   });
 }
 CUresult cuGraphEventRecordNodeGetEvent(CUgraphNode handle, CUevent* event) {
-  return with_operation<EventRecordOperation>(handle, [&](GraphNode&, EventRecordOperation& record) -> CUresult {
-    if (event == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *event = to_handle<CUevent>(*record.event);
-    return CUDA_SUCCESS;
-  });
+  return with_operation<EventRecordOperation>(handle,
+                                              [&](GraphNode&, EventRecordOperation& record) -> CUresult {
+                                                if (event == nullptr) return CUDA_ERROR_INVALID_VALUE;
+                                                *event = to_handle<CUevent>(*record.event);
+                                                return CUDA_SUCCESS;
+                                              });
 }
 CUresult cuGraphEventWaitNodeGetEvent(CUgraphNode handle, CUevent* event) {
   return with_operation<EventWaitOperation>(handle, [&](GraphNode&, EventWaitOperation& wait) -> CUresult {
@@ -177,24 +199,28 @@ CUresult cuGraphHostNodeSetParams(CUgraphNode node, const CUDA_HOST_NODE_PARAMS*
   return set_node(node, [&](Platform&, Operation* operation) { return make_host(params, operation); });
 }
 CUresult cuGraphEventRecordNodeSetEvent(CUgraphNode node, CUevent event) {
-  return set_node(node, [&](Platform& p, Operation* operation) { return make_event_record(p, event, operation); });
+  return set_node(node,
+                  [&](Platform& p, Operation* operation) { return make_event_record(p, event, operation); });
 }
 CUresult cuGraphEventWaitNodeSetEvent(CUgraphNode node, CUevent event) {
-  return set_node(node, [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
+  return set_node(node,
+                  [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
 }
 CUresult cuGraphNodeSetParams(CUgraphNode node, CUgraphNodeParams* params) {
   return set_node(node, [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
 }
 
 // Attributes of kernel nodes are hints for real hardware; only the cooperative one means something.
-CUresult cuGraphKernelNodeSetAttribute(CUgraphNode handle, CUkernelNodeAttrID attribute, const CUkernelNodeAttrValue* value) {
+CUresult cuGraphKernelNodeSetAttribute(CUgraphNode handle, CUkernelNodeAttrID attribute,
+                                       const CUkernelNodeAttrValue* value) {
   return with_operation<KernelOperation>(handle, [&](GraphNode&, KernelOperation& launch) -> CUresult {
     if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (attribute == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) launch.cooperative = value->cooperative != 0;
     return CUDA_SUCCESS;
   });
 }
-CUresult cuGraphKernelNodeGetAttribute(CUgraphNode handle, CUkernelNodeAttrID attribute, CUkernelNodeAttrValue* value) {
+CUresult cuGraphKernelNodeGetAttribute(CUgraphNode handle, CUkernelNodeAttrID attribute,
+                                       CUkernelNodeAttrValue* value) {
   return with_operation<KernelOperation>(handle, [&](GraphNode&, KernelOperation& launch) -> CUresult {
     if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
     *value = {};
@@ -205,7 +231,8 @@ CUresult cuGraphKernelNodeGetAttribute(CUgraphNode handle, CUkernelNodeAttrID at
 CUresult cuGraphKernelNodeCopyAttributes(CUgraphNode to, CUgraphNode from) {
   CUkernelNodeAttrValue value{};
   const CUresult result = cuGraphKernelNodeGetAttribute(from, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value);
-  return result == CUDA_SUCCESS ? cuGraphKernelNodeSetAttribute(to, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value) : result;
+  return result == CUDA_SUCCESS ? cuGraphKernelNodeSetAttribute(to, CU_LAUNCH_ATTRIBUTE_COOPERATIVE, &value)
+                                : result;
 }
 
 }  // extern "C"

@@ -42,16 +42,19 @@ CUresult cuGraphInstantiateWithFlags(CUgraphExec* handle, CUgraph graph_handle, 
   });
 }
 
-CUresult cuGraphInstantiate_v2(CUgraphExec* exec, CUgraph graph, CUgraphNode* error_node, char* log, size_t log_bytes) {
+CUresult cuGraphInstantiate_v2(CUgraphExec* exec, CUgraph graph, CUgraphNode* error_node, char* log,
+                               size_t log_bytes) {
   if (error_node != nullptr) *error_node = nullptr;
   if (log != nullptr && log_bytes != 0) log[0] = '\0';
   return cuGraphInstantiateWithFlags(exec, graph, 0);
 }
-CUresult cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, CUgraphNode* error_node, char* log, size_t log_bytes) {
+CUresult cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, CUgraphNode* error_node, char* log,
+                            size_t log_bytes) {
   return cuGraphInstantiate_v2(exec, graph, error_node, log, log_bytes);
 }
 
-CUresult cuGraphInstantiateWithParams(CUgraphExec* exec, CUgraph graph, CUDA_GRAPH_INSTANTIATE_PARAMS* params) {
+CUresult cuGraphInstantiateWithParams(CUgraphExec* exec, CUgraph graph,
+                                      CUDA_GRAPH_INSTANTIATE_PARAMS* params) {
   if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
   params->hErrNode_out = nullptr;
   const CUresult result = cuGraphInstantiateWithFlags(exec, graph, params->flags);
@@ -101,7 +104,8 @@ CUresult cuGraphExecUpdate_v2(CUgraphExec handle, CUgraph graph_handle, CUgraphE
   });
 }
 
-CUresult cuGraphExecUpdate(CUgraphExec exec, CUgraph graph, CUgraphNode* error_node, CUgraphExecUpdateResult* result) {
+CUresult cuGraphExecUpdate(CUgraphExec exec, CUgraph graph, CUgraphNode* error_node,
+                           CUgraphExecUpdateResult* result) {
   CUgraphExecUpdateResultInfo info{};
   const CUresult code = cuGraphExecUpdate_v2(exec, graph, &info);
   if (error_node != nullptr) *error_node = info.errorNode;
@@ -129,33 +133,45 @@ CUresult cuGraphNodeGetEnabled(CUgraphExec handle, CUgraphNode node, unsigned in
   });
 }
 
-CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS* params) {
-  return set_step(exec, node, [&](Platform&, Operation* operation) { return make_kernel(params, operation); });
+CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node,
+                                           const CUDA_KERNEL_NODE_PARAMS* params) {
+  return set_step(exec, node,
+                  [&](Platform&, Operation* operation) { return make_kernel(params, operation); });
 }
-CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS_v1* params) {
+CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                        const CUDA_KERNEL_NODE_PARAMS_v1* params) {
   if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const auto& p = *params;
-  const CUDA_KERNEL_NODE_PARAMS full{p.func,      p.gridDimX,       p.gridDimY,     p.gridDimZ, p.blockDimX, p.blockDimY,
-                                     p.blockDimZ, p.sharedMemBytes, p.kernelParams, p.extra,    nullptr,     nullptr};
+  const CUDA_KERNEL_NODE_PARAMS full{p.func,         p.gridDimX,  p.gridDimY,  p.gridDimZ,
+                                     p.blockDimX,    p.blockDimY, p.blockDimZ, p.sharedMemBytes,
+                                     p.kernelParams, p.extra,     nullptr,     nullptr};
   return cuGraphExecKernelNodeSetParams_v2(exec, node, &full);
 }
-CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D* params, CUcontext) {
-  return set_step(exec, node, [&](Platform& p, Operation* operation) { return make_copy(p, params, operation); });
+CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D* params,
+                                        CUcontext) {
+  return set_step(exec, node,
+                  [&](Platform& p, Operation* operation) { return make_copy(p, params, operation); });
 }
-CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMSET_NODE_PARAMS* params, CUcontext) {
-  return set_step(exec, node, [&](Platform& p, Operation* operation) { return make_fill(p, params, operation); });
+CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                        const CUDA_MEMSET_NODE_PARAMS* params, CUcontext) {
+  return set_step(exec, node,
+                  [&](Platform& p, Operation* operation) { return make_fill(p, params, operation); });
 }
-CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_HOST_NODE_PARAMS* params) {
+CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                      const CUDA_HOST_NODE_PARAMS* params) {
   return set_step(exec, node, [&](Platform&, Operation* operation) { return make_host(params, operation); });
 }
 CUresult cuGraphExecEventRecordNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event) {
-  return set_step(exec, node, [&](Platform& p, Operation* operation) { return make_event_record(p, event, operation); });
+  return set_step(exec, node,
+                  [&](Platform& p, Operation* operation) { return make_event_record(p, event, operation); });
 }
 CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event) {
-  return set_step(exec, node, [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
+  return set_step(exec, node,
+                  [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
 }
 CUresult cuGraphExecNodeSetParams(CUgraphExec exec, CUgraphNode node, CUgraphNodeParams* params) {
-  return set_step(exec, node, [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
+  return set_step(exec, node,
+                  [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
 }
 
 }  // extern "C"

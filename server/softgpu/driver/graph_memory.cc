@@ -70,7 +70,8 @@ CUresult cuDeviceGetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attr
 CUresult cuDeviceSetGraphMemAttribute(CUdevice device, CUgraphMem_attribute attribute, void* value) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (platform.device(device) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-    const bool high = attribute == CU_GRAPH_MEM_ATTR_USED_MEM_HIGH || attribute == CU_GRAPH_MEM_ATTR_RESERVED_MEM_HIGH;
+    const bool high =
+        attribute == CU_GRAPH_MEM_ATTR_USED_MEM_HIGH || attribute == CU_GRAPH_MEM_ATTR_RESERVED_MEM_HIGH;
     return value == nullptr || !high ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
   });
 }

@@ -8,7 +8,8 @@
 
 namespace outboard::softgpu {
 
-CUresult find_nodes(Platform& platform, const Graph& graph, const CUgraphNode* handles, size_t count, std::vector<GraphNode*>* nodes) {
+CUresult find_nodes(Platform& platform, const Graph& graph, const CUgraphNode* handles, size_t count,
+                    std::vector<GraphNode*>* nodes) {
   if (count != 0 && handles == nullptr) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; ++i) {
     const auto node = find<GraphNode>(platform, handles[i]);
@@ -27,8 +28,10 @@ CUresult make_kernel(const CUDA_KERNEL_NODE_PARAMS* params, Operation* operation
                             {params->blockDimX, params->blockDimY, params->blockDimZ},
                             params->sharedMemBytes,
                             false};
-    const CUfunction function = params->func != nullptr ? params->func : reinterpret_cast<CUfunction>(params->kern);
-    const CUresult result = make_launch(context, function, shape, params->kernelParams, params->extra, &launch);
+    const CUfunction function =
+        params->func != nullptr ? params->func : reinterpret_cast<CUfunction>(params->kern);
+    const CUresult result =
+        make_launch(context, function, shape, params->kernelParams, params->extra, &launch);
     if (result == CUDA_SUCCESS) *operation = std::move(launch);
     return result;
   };
@@ -49,8 +52,10 @@ CUresult make_copy(Platform& platform, const CUDA_MEMCPY3D* params, Operation* o
 
 CUresult make_fill(Platform& platform, const CUDA_MEMSET_NODE_PARAMS* params, Operation* operation) {
   if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const MemsetOperation fill{params->dst, params->pitch, params->value, params->elementSize, params->width, params->height};
-  if (fill.element_bytes != 1 && fill.element_bytes != 2 && fill.element_bytes != 4) return CUDA_ERROR_INVALID_VALUE;
+  const MemsetOperation fill{params->dst,         params->pitch, params->value,
+                             params->elementSize, params->width, params->height};
+  if (fill.element_bytes != 1 && fill.element_bytes != 2 && fill.element_bytes != 4)
+    return CUDA_ERROR_INVALID_VALUE;
   const CUresult result = check_fill(platform, fill);
   if (result == CUDA_SUCCESS) *operation = fill;
   return result;
@@ -125,7 +130,8 @@ CUresult make_any(Platform& platform, CUgraphNodeParams* params, Operation* oper
     case CU_GRAPH_NODE_TYPE_GRAPH: return make_child(platform, params->graph.graph, operation);
     case CU_GRAPH_NODE_TYPE_EMPTY: *operation = EmptyOperation{}; return CUDA_SUCCESS;
     case CU_GRAPH_NODE_TYPE_WAIT_EVENT: return make_event_wait(platform, params->eventWait.event, operation);
-    case CU_GRAPH_NODE_TYPE_EVENT_RECORD: return make_event_record(platform, params->eventRecord.event, operation);
+    case CU_GRAPH_NODE_TYPE_EVENT_RECORD:
+      return make_event_record(platform, params->eventRecord.event, operation);
     case CU_GRAPH_NODE_TYPE_MEM_ALLOC: return make_allocate(platform, &params->alloc, operation);
     case CU_GRAPH_NODE_TYPE_MEM_FREE: *operation = FreeOperation{params->free.dptr}; return CUDA_SUCCESS;
     default: return CUDA_ERROR_NOT_SUPPORTED;

@@ -25,15 +25,19 @@ CUresult with_node(CUgraphNode handle, F&& function) noexcept {
 }
 
 // Nodes of `graph`; CUDA_ERROR_INVALID_VALUE for others and for repetitions.
-CUresult find_nodes(Platform& platform, const Graph& graph, const CUgraphNode* handles, size_t count, std::vector<GraphNode*>* nodes);
+CUresult find_nodes(Platform& platform, const Graph& graph, const CUgraphNode* handles, size_t count,
+                    std::vector<GraphNode*>* nodes);
 
 // Adds what `make(Platform&, Operation*)` makes.
 template <typename F>
-CUresult add_node(CUgraphNode* handle, CUgraph graph_handle, const CUgraphNode* dependencies, size_t count, F&& make) noexcept {
+CUresult add_node(CUgraphNode* handle, CUgraph graph_handle, const CUgraphNode* dependencies, size_t count,
+                  F&& make) noexcept {
   return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
     if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::vector<GraphNode*> after;
-    if (const CUresult result = find_nodes(platform, graph, dependencies, count, &after); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = find_nodes(platform, graph, dependencies, count, &after);
+        result != CUDA_SUCCESS)
+      return result;
     Operation operation;
     if (const CUresult result = make(platform, &operation); result != CUDA_SUCCESS) return result;
     *handle = to_handle<CUgraphNode>(*graph.add(std::move(operation), after));

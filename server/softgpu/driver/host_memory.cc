@@ -8,13 +8,15 @@ using namespace outboard::softgpu;
 namespace {
 
 constexpr size_t kPageBytes = 4096;
-constexpr unsigned kHostAllocFlags = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
+constexpr unsigned kHostAllocFlags =
+    CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
 constexpr unsigned kRegisterFlags = CU_MEMHOSTREGISTER_PORTABLE | CU_MEMHOSTREGISTER_DEVICEMAP |
                                     CU_MEMHOSTREGISTER_IOMEMORY | CU_MEMHOSTREGISTER_READ_ONLY;
 
 size_t round_to_pages(size_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
 
-bool add_host_range(Context& context, const void* at, size_t bytes, size_t valid_bytes, MemoryKind kind, unsigned flags) {
+bool add_host_range(Context& context, const void* at, size_t bytes, size_t valid_bytes, MemoryKind kind,
+                    unsigned flags) {
   Allocation entry;
   entry.begin = reinterpret_cast<uint64_t>(at);
   entry.bytes = bytes;
@@ -70,7 +72,9 @@ CUresult cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned int flags) {
     return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
   });
 }
-CUresult cuMemHostRegister(void* pointer, size_t bytes, unsigned int flags) { return cuMemHostRegister_v2(pointer, bytes, flags); }
+CUresult cuMemHostRegister(void* pointer, size_t bytes, unsigned int flags) {
+  return cuMemHostRegister_v2(pointer, bytes, flags);
+}
 
 CUresult cuMemHostUnregister(void* pointer) {
   return with_any_context([&](Context& context) -> CUresult {

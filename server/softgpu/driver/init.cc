@@ -40,7 +40,8 @@ CUresult cuGetErrorName(CUresult error, const char** name) {
 CUresult cuGetProcAddress_v2(const char* symbol, void** function, int cuda_version, cuuint64_t flags,
                              CUdriverProcAddressQueryResult* status) {
   return guarded([&] {
-    return abi::find_proc_address(abi::proc_table(), Driver::find_symbol, symbol, function, cuda_version, flags, status);
+    return abi::find_proc_address(abi::proc_table(), Driver::find_symbol, symbol, function, cuda_version,
+                                  flags, status);
   });
 }
 

@@ -11,16 +11,19 @@ namespace {
 
 CUresult check_shape(const ptx::Kernel& kernel, const FunctionSettings& settings, const LaunchShape& shape) {
   const auto& [grid, block, shared_bytes, cooperative] = shape;
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || block.x == 0 || block.y == 0 || block.z == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || block.x == 0 || block.y == 0 || block.z == 0)
+    return CUDA_ERROR_INVALID_VALUE;
   if (grid.x > kMaxGridX || grid.y > kMaxGridYZ || grid.z > kMaxGridYZ) return CUDA_ERROR_INVALID_VALUE;
   if (block.x > kMaxBlockXY || block.y > kMaxBlockXY || block.z > kMaxBlockZ) return CUDA_ERROR_INVALID_VALUE;
   const uint64_t threads = block.count();
   if (threads > kMaxThreadsPerBlock) return CUDA_ERROR_INVALID_VALUE;
   if (threads > kernel.max_threads) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
   const auto& required = kernel.required_block;
-  if (required[0] != 0 && (block.x != required[0] || block.y != required[1] || block.z != required[2])) return CUDA_ERROR_INVALID_VALUE;
+  if (required[0] != 0 && (block.x != required[0] || block.y != required[1] || block.z != required[2]))
+    return CUDA_ERROR_INVALID_VALUE;
   int dynamic_limit = 0;
-  (void)read_function_attribute(kernel, settings, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, &dynamic_limit);
+  (void)read_function_attribute(kernel, settings, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                &dynamic_limit);
   if (shared_bytes > static_cast<unsigned>(dynamic_limit)) return CUDA_ERROR_INVALID_VALUE;
   return CUDA_SUCCESS;
 }
@@ -57,14 +60,17 @@ CUresult pack_params(const ptx::Kernel& kernel, void** params, void** extra, std
 }
 
 // Blocks of a cooperative launch must all be resident at once.
-CUresult check_cooperative(Context& context, const Function& function, FunctionSettings& settings, const LaunchShape& shape) {
+CUresult check_cooperative(Context& context, const Function& function, FunctionSettings& settings,
+                           const LaunchShape& shape) {
   const int per_multiprocessor =
       active_blocks(function.kernel(), settings, static_cast<int>(shape.block.count()), shape.shared_bytes);
-  const uint64_t resident = uint64_t{context.device().multiprocessors()} * static_cast<uint64_t>(per_multiprocessor);
+  const uint64_t resident =
+      uint64_t{context.device().multiprocessors()} * static_cast<uint64_t>(per_multiprocessor);
   return shape.grid.count() > resident ? CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE : CUDA_SUCCESS;
 }
 
-CUresult launch(CUstream stream_handle, CUfunction handle, const LaunchShape& shape, void** params, void** extra) noexcept {
+CUresult launch(CUstream stream_handle, CUfunction handle, const LaunchShape& shape, void** params,
+                void** extra) noexcept {
   return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     KernelOperation operation;
     const CUresult result = make_launch(context, handle, shape, params, extra, &operation);
@@ -89,21 +95,24 @@ CUresult resolve_function(Context& context, CUfunction handle, std::shared_ptr<F
   return result;
 }
 
-CUresult make_launch(Context& context, CUfunction handle, const LaunchShape& shape, void** params, void** extra,
-                     KernelOperation* operation) {
+CUresult make_launch(Context& context, CUfunction handle, const LaunchShape& shape, void** params,
+                     void** extra, KernelOperation* operation) {
   std::shared_ptr<Function> function;
-  if (const CUresult result = resolve_function(context, handle, &function); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = resolve_function(context, handle, &function); result != CUDA_SUCCESS)
+    return result;
   const ptx::Kernel& kernel = function->kernel();
   if (!kernel.refusal.empty()) {
     note("Kernel " + kernel.name + " cannot run on the software device: " + kernel.refusal);
     return CUDA_ERROR_NOT_SUPPORTED;
   }
-  if (const CUresult result = check_shape(kernel, function->settings(), shape); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = check_shape(kernel, function->settings(), shape); result != CUDA_SUCCESS)
+    return result;
   if (shape.cooperative) {
     const CUresult result = check_cooperative(context, *function, function->settings(), shape);
     if (result != CUDA_SUCCESS) return result;
   }
-  if (const CUresult result = pack_params(kernel, params, extra, &operation->params); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = pack_params(kernel, params, extra, &operation->params); result != CUDA_SUCCESS)
+    return result;
   operation->handle = reinterpret_cast<uint64_t>(handle);
   operation->function = std::move(function);
   operation->grid = shape.grid;
@@ -120,19 +129,23 @@ using namespace outboard::softgpu;
 extern "C" {
 
 CUresult cuLaunchKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
-                        unsigned int block_x, unsigned int block_y, unsigned int block_z, unsigned int shared_bytes,
-                        CUstream stream, void** params, void** extra) {
-  return launch(stream, function, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, false}, params, extra);
+                        unsigned int block_x, unsigned int block_y, unsigned int block_z,
+                        unsigned int shared_bytes, CUstream stream, void** params, void** extra) {
+  return launch(stream, function,
+                {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, false}, params, extra);
 }
 
-CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
-                                   unsigned int block_x, unsigned int block_y, unsigned int block_z,
-                                   unsigned int shared_bytes, CUstream stream, void** params) {
-  return launch(stream, function, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, true}, params, nullptr);
+CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned int grid_x, unsigned int grid_y,
+                                   unsigned int grid_z, unsigned int block_x, unsigned int block_y,
+                                   unsigned int block_z, unsigned int shared_bytes, CUstream stream,
+                                   void** params) {
+  return launch(stream, function, {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, true},
+                params, nullptr);
 }
 
 CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void** params, void** extra) {
-  if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr)) return CUDA_ERROR_INVALID_VALUE;
+  if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr))
+    return CUDA_ERROR_INVALID_VALUE;
   LaunchShape shape{{config->gridDimX, config->gridDimY, config->gridDimZ},
                     {config->blockDimX, config->blockDimY, config->blockDimZ},
                     config->sharedMemBytes,

@@ -18,7 +18,7 @@ struct LaunchShape {
   unsigned shared_bytes = 0;
   bool cooperative = false;
 };
-CUresult make_launch(Context& context, CUfunction handle, const LaunchShape& shape, void** params, void** extra,
-                     KernelOperation* operation);
+CUresult make_launch(Context& context, CUfunction handle, const LaunchShape& shape, void** params,
+                     void** extra, KernelOperation* operation);
 
 }  // namespace outboard::softgpu

@@ -62,8 +62,8 @@ CUresult with_kernel_on(CUkernel handle, CUdevice device, F&& function) noexcept
 
 extern "C" {
 
-CUresult cuLibraryLoadData(CUlibrary* handle, const void* code, CUjit_option* options, void** values, unsigned int count,
-                           CUlibraryOption*, void**, unsigned int) {
+CUresult cuLibraryLoadData(CUlibrary* handle, const void* code, CUjit_option* options, void** values,
+                           unsigned int count, CUlibraryOption*, void**, unsigned int) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (handle == nullptr || code == nullptr || (count != 0 && (options == nullptr || values == nullptr))) {
       return CUDA_ERROR_INVALID_VALUE;
@@ -77,7 +77,8 @@ CUresult cuLibraryLoadData(CUlibrary* handle, const void* code, CUjit_option* op
 CUresult cuLibraryLoadFromFile(CUlibrary* handle, const char* path, CUjit_option* options, void** values,
                                unsigned int count, CUlibraryOption*, void**, unsigned int) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (handle == nullptr || (count != 0 && (options == nullptr || values == nullptr))) return CUDA_ERROR_INVALID_VALUE;
+    if (handle == nullptr || (count != 0 && (options == nullptr || values == nullptr)))
+      return CUDA_ERROR_INVALID_VALUE;
     std::shared_ptr<const ptx::Program> program;
     const CUresult result = compile_file(path, JitOptions(count, options, values), &program);
     return result == CUDA_SUCCESS ? make_library(platform, std::move(program), handle) : result;
@@ -174,7 +175,8 @@ CUresult cuKernelGetLibrary(CUlibrary* library, CUkernel handle) {
 
 CUresult cuKernelGetAttribute(int* value, CUfunction_attribute attribute, CUkernel handle, CUdevice device) {
   return with_kernel_on(handle, device, [&](Kernel& kernel, FunctionSettings& settings) {
-    return value == nullptr ? CUDA_ERROR_INVALID_VALUE : read_function_attribute(kernel.kernel(), settings, attribute, value);
+    return value == nullptr ? CUDA_ERROR_INVALID_VALUE
+                            : read_function_attribute(kernel.kernel(), settings, attribute, value);
   });
 }
 

@@ -18,7 +18,9 @@ class LinkState : public Object {
   static constexpr ObjectKind kKind = ObjectKind::kLinkState;
 
   LinkState(unsigned count, CUjit_option* options, void** values)
-      : option_names_(options, options + count), option_values_(values), options(count, option_names_.data(), values) {}
+      : option_names_(options, options + count),
+        option_values_(values),
+        options(count, option_names_.data(), values) {}
 
   std::vector<std::string> units;
   std::vector<std::byte> result;
@@ -40,7 +42,8 @@ CUresult with_link(CUlinkState handle, F&& function) noexcept {
 }
 
 CUresult add(LinkState& state, CUjitInputType type, std::span<const std::byte> data) {
-  if (type != CU_JIT_INPUT_PTX && type != CU_JIT_INPUT_FATBINARY && type != CU_JIT_INPUT_CUBIN) return CUDA_ERROR_NOT_SUPPORTED;
+  if (type != CU_JIT_INPUT_PTX && type != CU_JIT_INPUT_FATBINARY && type != CU_JIT_INPUT_CUBIN)
+    return CUDA_ERROR_NOT_SUPPORTED;
   auto image = image::open_image(data);
   if (!image) {
     state.options.write_logs("", image.error().message);
@@ -57,7 +60,8 @@ extern "C" {
 
 CUresult cuLinkCreate_v2(unsigned int count, CUjit_option* options, void** values, CUlinkState* handle) {
   return with_context([&](Context& context) -> CUresult {
-    if (handle == nullptr || (count != 0 && (options == nullptr || values == nullptr))) return CUDA_ERROR_INVALID_VALUE;
+    if (handle == nullptr || (count != 0 && (options == nullptr || values == nullptr)))
+      return CUDA_ERROR_INVALID_VALUE;
     auto state = std::make_shared<LinkState>(count, options, values);
     *handle = reinterpret_cast<CUlinkState>(context.platform().handles().add(std::move(state)));
     return CUDA_SUCCESS;
@@ -67,17 +71,20 @@ CUresult cuLinkCreate(unsigned int count, CUjit_option* options, void** values, 
   return cuLinkCreate_v2(count, options, values, handle);
 }
 
-CUresult cuLinkAddData_v2(CUlinkState handle, CUjitInputType type, void* data, size_t bytes, const char*, unsigned int, CUjit_option*, void**) {
+CUresult cuLinkAddData_v2(CUlinkState handle, CUjitInputType type, void* data, size_t bytes, const char*,
+                          unsigned int, CUjit_option*, void**) {
   return with_link(handle, [&](LinkState& state) -> CUresult {
     if (data == nullptr || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
     return add(state, type, {static_cast<const std::byte*>(data), bytes});
   });
 }
-CUresult cuLinkAddData(CUlinkState handle, CUjitInputType type, void* data, size_t bytes, const char* name, unsigned int count, CUjit_option* options, void** values) {
+CUresult cuLinkAddData(CUlinkState handle, CUjitInputType type, void* data, size_t bytes, const char* name,
+                       unsigned int count, CUjit_option* options, void** values) {
   return cuLinkAddData_v2(handle, type, data, bytes, name, count, options, values);
 }
 
-CUresult cuLinkAddFile_v2(CUlinkState handle, CUjitInputType type, const char* path, unsigned int, CUjit_option*, void**) {
+CUresult cuLinkAddFile_v2(CUlinkState handle, CUjitInputType type, const char* path, unsigned int,
+                          CUjit_option*, void**) {
   return with_link(handle, [&](LinkState& state) -> CUresult {
     if (path == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::ifstream file(path, std::ios::binary);
@@ -86,7 +93,8 @@ CUresult cuLinkAddFile_v2(CUlinkState handle, CUjitInputType type, const char* p
     return add(state, type, std::as_bytes(std::span(data)));
   });
 }
-CUresult cuLinkAddFile(CUlinkState handle, CUjitInputType type, const char* path, unsigned int count, CUjit_option* options, void** values) {
+CUresult cuLinkAddFile(CUlinkState handle, CUjitInputType type, const char* path, unsigned int count,
+                       CUjit_option* options, void** values) {
   return cuLinkAddFile_v2(handle, type, path, count, options, values);
 }
 
@@ -98,7 +106,8 @@ CUresult cuLinkComplete(CUlinkState handle, void** cubin, size_t* bytes) {
     image.summary = "linked PTX";
     // Errors are found here, where the caller has its logs, not when the result is loaded.
     std::shared_ptr<const ptx::Program> program;
-    if (const CUresult result = compile_image(image, true, state.options, &program); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = compile_image(image, true, state.options, &program); result != CUDA_SUCCESS)
+      return result;
     state.result = image::make_linked_image(state.units);
     *cubin = state.result.data();
     if (bytes != nullptr) *bytes = state.result.size();

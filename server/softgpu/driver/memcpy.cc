@@ -43,56 +43,87 @@ CUresult peer_box(const CUDA_MEMCPY3D_PEER* peer, const CopyOrder& order) {
 
 extern "C" {
 
-CUresult cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return copy_linear(to, Side::kAny, from, Side::kAny, bytes, kLegacy); }
-CUresult cuMemcpy_ptds(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return copy_linear(to, Side::kAny, from, Side::kAny, bytes, kPerThread); }
+CUresult cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  return copy_linear(to, Side::kAny, from, Side::kAny, bytes, kLegacy);
+}
+CUresult cuMemcpy_ptds(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  return copy_linear(to, Side::kAny, from, Side::kAny, bytes, kPerThread);
+}
 CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
   return copy_linear(to, Side::kAny, from, Side::kAny, bytes, queued(stream));
 }
 
-CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes) { return copy_linear(to, Side::kDevice, host(from), Side::kHost, bytes, kLegacy); }
-CUresult cuMemcpyHtoD_v2_ptds(CUdeviceptr to, const void* from, size_t bytes) { return copy_linear(to, Side::kDevice, host(from), Side::kHost, bytes, kPerThread); }
+CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes) {
+  return copy_linear(to, Side::kDevice, host(from), Side::kHost, bytes, kLegacy);
+}
+CUresult cuMemcpyHtoD_v2_ptds(CUdeviceptr to, const void* from, size_t bytes) {
+  return copy_linear(to, Side::kDevice, host(from), Side::kHost, bytes, kPerThread);
+}
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   return copy_linear(to, Side::kDevice, host(from), Side::kHost, bytes, queued(stream));
 }
 
-CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) { return copy_linear(host(to), Side::kHost, from, Side::kDevice, bytes, kLegacy); }
-CUresult cuMemcpyDtoH_v2_ptds(void* to, CUdeviceptr from, size_t bytes) { return copy_linear(host(to), Side::kHost, from, Side::kDevice, bytes, kPerThread); }
+CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) {
+  return copy_linear(host(to), Side::kHost, from, Side::kDevice, bytes, kLegacy);
+}
+CUresult cuMemcpyDtoH_v2_ptds(void* to, CUdeviceptr from, size_t bytes) {
+  return copy_linear(host(to), Side::kHost, from, Side::kDevice, bytes, kPerThread);
+}
 CUresult cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
   return copy_linear(host(to), Side::kHost, from, Side::kDevice, bytes, queued(stream));
 }
 
-CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, kLegacy); }
-CUresult cuMemcpyDtoD_v2_ptds(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, kPerThread); }
+CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, kLegacy);
+}
+CUresult cuMemcpyDtoD_v2_ptds(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, kPerThread);
+}
 CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
   return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, queued(stream));
 }
 
 // Addresses say on which device memory lies; the contexts add nothing.
-CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes) { return cuMemcpyDtoD_v2(to, from, bytes); }
-CUresult cuMemcpyPeer_ptds(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes) { return cuMemcpyDtoD_v2_ptds(to, from, bytes); }
-CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes, CUstream stream) {
+CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes) {
+  return cuMemcpyDtoD_v2(to, from, bytes);
+}
+CUresult cuMemcpyPeer_ptds(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes) {
+  return cuMemcpyDtoD_v2_ptds(to, from, bytes);
+}
+CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes,
+                           CUstream stream) {
   return cuMemcpyDtoDAsync_v2(to, from, bytes, stream);
 }
 
-CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* copy) { return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_rectangle(*copy, kLegacy); }
-CUresult cuMemcpy2D_v2_ptds(const CUDA_MEMCPY2D* copy) { return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_rectangle(*copy, kPerThread); }
+CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* copy) {
+  return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_rectangle(*copy, kLegacy);
+}
+CUresult cuMemcpy2D_v2_ptds(const CUDA_MEMCPY2D* copy) {
+  return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_rectangle(*copy, kPerThread);
+}
 CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* copy) { return cuMemcpy2D_v2(copy); }
 CUresult cuMemcpy2DUnaligned_v2_ptds(const CUDA_MEMCPY2D* copy) { return cuMemcpy2D_v2_ptds(copy); }
 CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copy, CUstream stream) {
   return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_rectangle(*copy, queued(stream));
 }
 
-CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* copy) { return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(*copy, kLegacy); }
-CUresult cuMemcpy3D_v2_ptds(const CUDA_MEMCPY3D* copy) { return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(*copy, kPerThread); }
+CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D* copy) {
+  return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(*copy, kLegacy);
+}
+CUresult cuMemcpy3D_v2_ptds(const CUDA_MEMCPY3D* copy) {
+  return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(*copy, kPerThread);
+}
 CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* copy, CUstream stream) {
   return copy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(*copy, queued(stream));
 }
 CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D_PEER* copy) { return peer_box(copy, kLegacy); }
 CUresult cuMemcpy3DPeer_ptds(const CUDA_MEMCPY3D_PEER* copy) { return peer_box(copy, kPerThread); }
-CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* copy, CUstream stream) { return peer_box(copy, queued(stream)); }
+CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D_PEER* copy, CUstream stream) {
+  return peer_box(copy, queued(stream));
+}
 
-CUresult cuMemcpyBatchAsync_v2(CUdeviceptr* to, CUdeviceptr* from, size_t* bytes, size_t count, CUmemcpyAttributes*,
-                               size_t*, size_t, CUstream stream) {
+CUresult cuMemcpyBatchAsync_v2(CUdeviceptr* to, CUdeviceptr* from, size_t* bytes, size_t count,
+                               CUmemcpyAttributes*, size_t*, size_t, CUstream stream) {
   if (to == nullptr || from == nullptr || bytes == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; ++i) {
     const CUresult result = cuMemcpyAsync(to[i], from[i], bytes[i], stream);

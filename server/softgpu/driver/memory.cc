@@ -35,12 +35,15 @@ CUresult cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
-  return with_context([&](Context& context) { return allocate(context, bytes, MemoryKind::kDevice, 0, address); });
+  return with_context(
+      [&](Context& context) { return allocate(context, bytes, MemoryKind::kDevice, 0, address); });
 }
 
-CUresult cuMemAllocPitch_v2(CUdeviceptr* address, size_t* pitch, size_t width_bytes, size_t height, unsigned int element_bytes) {
+CUresult cuMemAllocPitch_v2(CUdeviceptr* address, size_t* pitch, size_t width_bytes, size_t height,
+                            unsigned int element_bytes) {
   return with_context([&](Context& context) -> CUresult {
-    if (pitch == nullptr || width_bytes == 0 || height == 0 || width_bytes > kMaxPitch) return CUDA_ERROR_INVALID_VALUE;
+    if (pitch == nullptr || width_bytes == 0 || height == 0 || width_bytes > kMaxPitch)
+      return CUDA_ERROR_INVALID_VALUE;
     if (element_bytes != 4 && element_bytes != 8 && element_bytes != 16) return CUDA_ERROR_INVALID_VALUE;
     *pitch = (width_bytes + kAllocationAlign - 1) / kAllocationAlign * kAllocationAlign;
     if (height > context.device().total_bytes() / *pitch) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -61,7 +64,8 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
     Platform& platform = context.platform();
     const auto found = platform.memory().find_exact(address);
     if (!found) return CUDA_ERROR_INVALID_VALUE;
-    const bool freeable = found->kind == MemoryKind::kDevice || found->kind == MemoryKind::kManaged || found->kind == MemoryKind::kPool;
+    const bool freeable = found->kind == MemoryKind::kDevice || found->kind == MemoryKind::kManaged ||
+                          found->kind == MemoryKind::kPool;
     if (!freeable) return CUDA_ERROR_INVALID_VALUE;
     if (found->graph_owned) return CUDA_SUCCESS;
     // A free waits for the work that may still use the memory.
@@ -88,7 +92,8 @@ CUresult cuMemPrefetchAsync(CUdeviceptr address, size_t bytes, CUdevice, CUstrea
     return context.platform().memory().covers(address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   });
 }
-CUresult cuMemPrefetchAsync_v2(CUdeviceptr address, size_t bytes, CUmemLocation, unsigned int, CUstream stream) {
+CUresult cuMemPrefetchAsync_v2(CUdeviceptr address, size_t bytes, CUmemLocation, unsigned int,
+                               CUstream stream) {
   return cuMemPrefetchAsync(address, bytes, 0, stream);
 }
 CUresult cuMemAdvise(CUdeviceptr address, size_t bytes, CUmem_advise, CUdevice) {

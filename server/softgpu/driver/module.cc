@@ -34,7 +34,8 @@ CUresult with_module(CUmodule handle, F&& function) noexcept {
 
 extern "C" {
 
-CUresult cuModuleLoadDataEx(CUmodule* handle, const void* image, unsigned int count, CUjit_option* options, void** values) {
+CUresult cuModuleLoadDataEx(CUmodule* handle, const void* image, unsigned int count, CUjit_option* options,
+                            void** values) {
   return with_context([&](Context& context) -> CUresult {
     if (handle == nullptr || image == nullptr || (count != 0 && (options == nullptr || values == nullptr))) {
       return CUDA_ERROR_INVALID_VALUE;
@@ -45,8 +46,12 @@ CUresult cuModuleLoadDataEx(CUmodule* handle, const void* image, unsigned int co
   });
 }
 
-CUresult cuModuleLoadData(CUmodule* handle, const void* image) { return cuModuleLoadDataEx(handle, image, 0, nullptr, nullptr); }
-CUresult cuModuleLoadFatBinary(CUmodule* handle, const void* image) { return cuModuleLoadData(handle, image); }
+CUresult cuModuleLoadData(CUmodule* handle, const void* image) {
+  return cuModuleLoadDataEx(handle, image, 0, nullptr, nullptr);
+}
+CUresult cuModuleLoadFatBinary(CUmodule* handle, const void* image) {
+  return cuModuleLoadData(handle, image);
+}
 
 CUresult cuModuleLoad(CUmodule* handle, const char* path) {
   return with_context([&](Context& context) -> CUresult {

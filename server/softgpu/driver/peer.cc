@@ -9,16 +9,19 @@ extern "C" {
 CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (can == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (platform.device(device) == nullptr || platform.device(peer) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+    if (platform.device(device) == nullptr || platform.device(peer) == nullptr)
+      return CUDA_ERROR_INVALID_DEVICE;
     *can = device != peer ? 1 : 0;
     return CUDA_SUCCESS;
   });
 }
 
-CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute attribute, CUdevice device, CUdevice peer) {
+CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute attribute, CUdevice device,
+                                 CUdevice peer) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (platform.device(device) == nullptr || platform.device(peer) == nullptr || device == peer) return CUDA_ERROR_INVALID_DEVICE;
+    if (platform.device(device) == nullptr || platform.device(peer) == nullptr || device == peer)
+      return CUDA_ERROR_INVALID_DEVICE;
     switch (attribute) {
       case CU_DEVICE_P2P_ATTRIBUTE_PERFORMANCE_RANK: *value = 0; return CUDA_SUCCESS;
       case CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED:

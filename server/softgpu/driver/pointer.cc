@@ -14,7 +14,8 @@ void give(void* to, T value) {
 
 uint64_t context_of(const Allocation& allocation) { return allocation.context; }
 
-CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdeviceptr address, const Allocation& a, void* data) {
+CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdeviceptr address,
+                        const Allocation& a, void* data) {
   const bool host = a.is_host();
   switch (attribute) {
     case CU_POINTER_ATTRIBUTE_CONTEXT:
@@ -34,7 +35,9 @@ CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdev
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: give<unsigned>(data, a.sync_memops ? 1 : 0); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_BUFFER_ID: give<unsigned long long>(data, a.id); return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_IS_MANAGED: give<unsigned>(data, a.kind == MemoryKind::kManaged ? 1 : 0); return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+      give<unsigned>(data, a.kind == MemoryKind::kManaged ? 1 : 0);
+      return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: give<int>(data, a.device); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: give<unsigned>(data, 0); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: give<CUdeviceptr>(data, a.begin); return CUDA_SUCCESS;
@@ -43,7 +46,8 @@ CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdev
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: give<uint64_t>(data, 0); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: give<unsigned>(data, 0); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
-      give<unsigned>(data, a.writable ? CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE : CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READ);
+      give<unsigned>(data, a.writable ? CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE
+                                      : CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READ);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: give(data, a.pool); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE: give<size_t>(data, a.valid_bytes); return CUDA_SUCCESS;
@@ -85,7 +89,8 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdevi
   });
 }
 
-CUresult cuPointerGetAttributes(unsigned int count, CUpointer_attribute* attributes, void** data, CUdeviceptr address) {
+CUresult cuPointerGetAttributes(unsigned int count, CUpointer_attribute* attributes, void** data,
+                                CUdeviceptr address) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (attributes == nullptr || data == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
     const auto found = platform.memory().find(address);
@@ -105,29 +110,35 @@ CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute attribute,
     unsigned wanted = 0;
     std::memcpy(&wanted, value, sizeof(wanted));
     const auto found = platform.memory().find(address);
-    const bool changed = found && platform.memory().update(found->begin, [&](Allocation& a) { a.sync_memops = wanted != 0; });
+    const bool changed =
+        found && platform.memory().update(found->begin, [&](Allocation& a) { a.sync_memops = wanted != 0; });
     return changed ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   });
 }
 
 // Managed memory never moves, so these are constants.
-CUresult cuMemRangeGetAttribute(void* data, size_t data_bytes, CUmem_range_attribute attribute, CUdeviceptr address, size_t bytes) {
+CUresult cuMemRangeGetAttribute(void* data, size_t data_bytes, CUmem_range_attribute attribute,
+                                CUdeviceptr address, size_t bytes) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (data == nullptr || data_bytes < sizeof(int) || !platform.memory().covers(address, bytes)) return CUDA_ERROR_INVALID_VALUE;
+    if (data == nullptr || data_bytes < sizeof(int) || !platform.memory().covers(address, bytes))
+      return CUDA_ERROR_INVALID_VALUE;
     switch (attribute) {
       case CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY: give<int>(data, 0); return CUDA_SUCCESS;
       case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION:
-      case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION: give<int>(data, CU_DEVICE_INVALID); return CUDA_SUCCESS;
+      case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION:
+        give<int>(data, CU_DEVICE_INVALID);
+        return CUDA_SUCCESS;
       case CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY:
-        for (size_t i = 0; i + sizeof(int) <= data_bytes; i += sizeof(int)) give<int>(static_cast<char*>(data) + i, CU_DEVICE_INVALID);
+        for (size_t i = 0; i + sizeof(int) <= data_bytes; i += sizeof(int))
+          give<int>(static_cast<char*>(data) + i, CU_DEVICE_INVALID);
         return CUDA_SUCCESS;
       default: return CUDA_ERROR_INVALID_VALUE;
     }
   });
 }
 
-CUresult cuMemRangeGetAttributes(void** data, size_t* data_bytes, CUmem_range_attribute* attributes, size_t count,
-                                 CUdeviceptr address, size_t bytes) {
+CUresult cuMemRangeGetAttributes(void** data, size_t* data_bytes, CUmem_range_attribute* attributes,
+                                 size_t count, CUdeviceptr address, size_t bytes) {
   if (data == nullptr || data_bytes == nullptr || attributes == nullptr) return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; ++i) {
     const CUresult result = cuMemRangeGetAttribute(data[i], data_bytes[i], attributes[i], address, bytes);

@@ -9,7 +9,8 @@ using namespace outboard::softgpu;
 
 namespace {
 
-CUresult allocate_from(const std::shared_ptr<MemoryPool>& pool, CUdeviceptr* address, size_t bytes, CUstream stream) {
+CUresult allocate_from(const std::shared_ptr<MemoryPool>& pool, CUdeviceptr* address, size_t bytes,
+                       CUstream stream) {
   return with_stream(stream, [&](Context& context, const std::shared_ptr<Stream>& resolved) -> CUresult {
     if (address == nullptr) return CUDA_ERROR_INVALID_VALUE;
     if (bytes == 0) {
@@ -17,7 +18,8 @@ CUresult allocate_from(const std::shared_ptr<MemoryPool>& pool, CUdeviceptr* add
       return CUDA_SUCCESS;
     }
     const auto source = pool != nullptr ? pool : context.platform().current_pool(context.device().ordinal());
-    if (resolved->capturing()) return capture_allocation(context, resolved, source->device().ordinal(), bytes, address);
+    if (resolved->capturing())
+      return capture_allocation(context, resolved, source->device().ordinal(), bytes, address);
     uint64_t at = 0;
     const CUresult result = source->allocate(context, bytes, &at);
     if (result == CUDA_SUCCESS) *address = at;
@@ -29,7 +31,9 @@ CUresult allocate_from(const std::shared_ptr<MemoryPool>& pool, CUdeviceptr* add
 
 extern "C" {
 
-CUresult cuMemAllocAsync(CUdeviceptr* address, size_t bytes, CUstream stream) { return allocate_from(nullptr, address, bytes, stream); }
+CUresult cuMemAllocAsync(CUdeviceptr* address, size_t bytes, CUstream stream) {
+  return allocate_from(nullptr, address, bytes, stream);
+}
 
 CUresult cuMemAllocFromPoolAsync(CUdeviceptr* address, size_t bytes, CUmemoryPool handle, CUstream stream) {
   return with_platform([&](Platform& platform) -> CUresult {
@@ -43,7 +47,8 @@ CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
     if (address == 0) return CUDA_SUCCESS;
     const auto found = context.platform().memory().find_exact(address);
     if (!found) return CUDA_ERROR_INVALID_VALUE;
-    if (found->kind != MemoryKind::kPool && found->kind != MemoryKind::kDevice) return CUDA_ERROR_INVALID_VALUE;
+    if (found->kind != MemoryKind::kPool && found->kind != MemoryKind::kDevice)
+      return CUDA_ERROR_INVALID_VALUE;
     return context.submit(resolved, FreeOperation{address});
   });
 }
@@ -51,7 +56,8 @@ CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
 CUresult cuMemPoolCreate(CUmemoryPool* handle, const CUmemPoolProps* properties) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (handle == nullptr || properties == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (properties->allocType != CU_MEM_ALLOCATION_TYPE_PINNED || properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE) {
+    if (properties->allocType != CU_MEM_ALLOCATION_TYPE_PINNED ||
+        properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE) {
       return CUDA_ERROR_NOT_SUPPORTED;
     }
     if (properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
@@ -100,9 +106,11 @@ CUresult cuMemPoolSetAttribute(CUmemoryPool handle, CUmemPool_attribute attribut
 
 CUresult cuMemPoolSetAccess(CUmemoryPool handle, const CUmemAccessDesc* map, size_t count) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (find<MemoryPool>(platform, handle) == nullptr || (map == nullptr && count != 0)) return CUDA_ERROR_INVALID_VALUE;
+    if (find<MemoryPool>(platform, handle) == nullptr || (map == nullptr && count != 0))
+      return CUDA_ERROR_INVALID_VALUE;
     for (size_t i = 0; i < count; ++i) {
-      if (map[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE || platform.device(map[i].location.id) == nullptr) {
+      if (map[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
+          platform.device(map[i].location.id) == nullptr) {
         return CUDA_ERROR_INVALID_DEVICE;
       }
     }
@@ -114,7 +122,8 @@ CUresult cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool handle, CUmem
   return with_platform([&](Platform& platform) -> CUresult {
     const auto pool = find<MemoryPool>(platform, handle);
     if (pool == nullptr || flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *flags = location->id == pool->device().ordinal() ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+    *flags = location->id == pool->device().ordinal() ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+                                                      : CU_MEM_ACCESS_FLAGS_PROT_NONE;
     return CUDA_SUCCESS;
   });
 }

@@ -46,8 +46,9 @@ CUresult compile_image(const image::Image& image, bool refuse_module, const JitO
   ptx::JitLog log;
   ptx::CompileOptions compile_options;
   compile_options.refuse_module = refuse_module;
-  auto compiled = texts.size() == 1 ? ptx::compile(texts[0], log, compile_options)
-                                    : ptx::compile(std::span<const std::string_view>(texts), log, compile_options);
+  auto compiled = texts.size() == 1
+                      ? ptx::compile(texts[0], log, compile_options)
+                      : ptx::compile(std::span<const std::string_view>(texts), log, compile_options);
   if (!compiled) {
     const std::string& text = log.error.empty() ? compiled.error().message : log.error;
     options.write_logs(log.info, text);
@@ -59,7 +60,8 @@ CUresult compile_image(const image::Image& image, bool refuse_module, const JitO
   return CUDA_SUCCESS;
 }
 
-CUresult compile_at(const void* data, const JitOptions& options, std::shared_ptr<const ptx::Program>* program) {
+CUresult compile_at(const void* data, const JitOptions& options,
+                    std::shared_ptr<const ptx::Program>* program) {
   if (data == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const auto image = image::open_image_at(data);
   if (!image) {
@@ -70,7 +72,8 @@ CUresult compile_at(const void* data, const JitOptions& options, std::shared_ptr
   return compile_image(*image, image->is_text, options, program);
 }
 
-CUresult compile_file(const char* path, const JitOptions& options, std::shared_ptr<const ptx::Program>* program) {
+CUresult compile_file(const char* path, const JitOptions& options,
+                      std::shared_ptr<const ptx::Program>* program) {
   if (path == nullptr) return CUDA_ERROR_INVALID_VALUE;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return CUDA_ERROR_FILE_NOT_FOUND;
@@ -78,7 +81,8 @@ CUresult compile_file(const char* path, const JitOptions& options, std::shared_p
   if (bytes > image::kMaxContainerBytes) return CUDA_ERROR_INVALID_IMAGE;
   std::vector<std::byte> data(bytes);
   file.seekg(0);
-  if (!file.read(reinterpret_cast<char*>(data.data()), static_cast<std::streamsize>(bytes))) return CUDA_ERROR_INVALID_IMAGE;
+  if (!file.read(reinterpret_cast<char*>(data.data()), static_cast<std::streamsize>(bytes)))
+    return CUDA_ERROR_INVALID_IMAGE;
   const auto image = image::open_image(data);
   if (!image) {
     options.write_logs("", image.error().message);

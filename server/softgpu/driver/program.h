@@ -14,7 +14,8 @@ namespace outboard::softgpu {
 // compiler for real hardware are accepted and have no effect.
 class JitOptions {
  public:
-  JitOptions(unsigned count, const CUjit_option* options, void** values) : count_(count), options_(options), values_(values) {}
+  JitOptions(unsigned count, const CUjit_option* options, void** values)
+      : count_(count), options_(options), values_(values) {}
 
   // Fills the log buffers, cut to their sizes, and writes back how much was used.
   void write_logs(const std::string& info, const std::string& error) const;
@@ -34,9 +35,11 @@ class JitOptions {
 CUresult compile_image(const image::Image& image, bool refuse_module, const JitOptions& options,
                        std::shared_ptr<const ptx::Program>* program);
 // open_image_at and compile_image.
-CUresult compile_at(const void* data, const JitOptions& options, std::shared_ptr<const ptx::Program>* program);
+CUresult compile_at(const void* data, const JitOptions& options,
+                    std::shared_ptr<const ptx::Program>* program);
 // An image in a file.
-CUresult compile_file(const char* path, const JitOptions& options, std::shared_ptr<const ptx::Program>* program);
+CUresult compile_file(const char* path, const JitOptions& options,
+                      std::shared_ptr<const ptx::Program>* program);
 
 // CUresult of an image that cannot be opened.
 CUresult image_error_code(ErrorKind kind);

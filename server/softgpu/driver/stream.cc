@@ -18,14 +18,17 @@ extern "C" {
 
 CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned int flags, int priority) {
   return with_context([&](Context& context) -> CUresult {
-    if (handle == nullptr || (flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING)) != 0) return CUDA_ERROR_INVALID_VALUE;
+    if (handle == nullptr || (flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING)) != 0)
+      return CUDA_ERROR_INVALID_VALUE;
     const int clamped = std::clamp(priority, kGreatestPriority, kLeastPriority);
     *handle = to_handle<CUstream>(*context.create_stream(flags, clamped));
     return CUDA_SUCCESS;
   });
 }
 
-CUresult cuStreamCreate(CUstream* handle, unsigned int flags) { return cuStreamCreateWithPriority(handle, flags, 0); }
+CUresult cuStreamCreate(CUstream* handle, unsigned int flags) {
+  return cuStreamCreateWithPriority(handle, flags, 0);
+}
 
 CUresult cuStreamDestroy_v2(CUstream handle) {
   return with_platform([&](Platform& platform) -> CUresult {
@@ -62,7 +65,8 @@ CUresult cuStreamWaitEvent(CUstream handle, CUevent event_handle, unsigned int f
     const auto event = find<Event>(context.platform(), event_handle);
     if (event == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     if ((flags & ~static_cast<unsigned>(CU_EVENT_WAIT_EXTERNAL)) != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (flags == CU_EVENT_WAIT_EXTERNAL && stream->capturing()) return context.submit(stream, EventWaitOperation{event});
+    if (flags == CU_EVENT_WAIT_EXTERNAL && stream->capturing())
+      return context.submit(stream, EventWaitOperation{event});
     return context.wait_event(stream, event);
   });
 }
@@ -124,7 +128,9 @@ CUresult cuStreamGetAttribute(CUstream handle, CUstreamAttrID attribute, CUstrea
     *value = {};
     switch (attribute) {
       case CU_LAUNCH_ATTRIBUTE_PRIORITY: value->priority = stream->priority(); return CUDA_SUCCESS;
-      case CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY: value->syncPolicy = CU_SYNC_POLICY_AUTO; return CUDA_SUCCESS;
+      case CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY:
+        value->syncPolicy = CU_SYNC_POLICY_AUTO;
+        return CUDA_SUCCESS;
       case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
       case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN:
       case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP: return CUDA_SUCCESS;
@@ -146,18 +152,20 @@ CUresult cuLaunchHostFunc(CUstream handle, CUhostFn function, void* user_data) {
   });
 }
 
-CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* user_data, unsigned int flags) {
+CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* user_data,
+                             unsigned int flags) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
     if (stream->capturing()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     // Unlike a host function it is told of the context's error, so it runs after one too.
-    context.enqueue(stream, make_work(
-                                [owner = context.shared_from_this(), handle, callback, user_data](std::string&) {
-                                  owner->environment().flush_prints();
-                                  callback(handle, owner->errors().code(), user_data);
-                                  return CUDA_SUCCESS;
-                                },
-                                true));
+    context.enqueue(stream,
+                    make_work(
+                        [owner = context.shared_from_this(), handle, callback, user_data](std::string&) {
+                          owner->environment().flush_prints();
+                          callback(handle, owner->errors().code(), user_data);
+                          return CUDA_SUCCESS;
+                        },
+                        true));
     return CUDA_SUCCESS;
   });
 }

@@ -30,7 +30,9 @@ CUresult TableHost::context_id(CUcontext context, uint64_t* id) {
   return result;
 }
 
-CUresult TableHost::context_device(CUcontext context, CUdevice* device) { return cuCtxGetDevice_v2(device, context); }
+CUresult TableHost::context_device(CUcontext context, CUdevice* device) {
+  return cuCtxGetDevice_v2(device, context);
+}
 CUresult TableHost::driver_version(int* version) { return cuDriverGetVersion(version); }
 
 CUresult TableHost::device_identities(std::vector<abi::DeviceIdentity>* devices) {
@@ -48,7 +50,9 @@ CUresult TableHost::device_identities(std::vector<abi::DeviceIdentity>* devices)
   return CUDA_SUCCESS;
 }
 
-CUresult TableHost::load_module(const void* image, CUmodule* module) { return cuModuleLoadData(module, image); }
+CUresult TableHost::load_module(const void* image, CUmodule* module) {
+  return cuModuleLoadData(module, image);
+}
 
 CUresult TableHost::module_functions(CUmodule module, std::vector<CUfunction>* functions) {
   return with_platform([&](Platform& platform) -> CUresult {

@@ -8,7 +8,8 @@ using namespace outboard::softgpu;
 namespace {
 
 CUresult check_properties(Platform& platform, const CUmemAllocationProp* properties) {
-  if (properties == nullptr || properties->type != CU_MEM_ALLOCATION_TYPE_PINNED) return CUDA_ERROR_INVALID_VALUE;
+  if (properties == nullptr || properties->type != CU_MEM_ALLOCATION_TYPE_PINNED)
+    return CUDA_ERROR_INVALID_VALUE;
   if (properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
   if (platform.device(properties->location.id) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
   // Sharing between processes is not offered (the device attributes say so).
@@ -23,7 +24,8 @@ std::shared_ptr<PhysicalMemory> physical(Platform& platform, CUmemGenericAllocat
 
 extern "C" {
 
-CUresult cuMemAddressReserve(CUdeviceptr* address, size_t bytes, size_t align, CUdeviceptr wanted, unsigned long long flags) {
+CUresult cuMemAddressReserve(CUdeviceptr* address, size_t bytes, size_t align, CUdeviceptr wanted,
+                             unsigned long long flags) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (address == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
     uint64_t at = 0;
@@ -37,12 +39,15 @@ CUresult cuMemAddressFree(CUdeviceptr address, size_t bytes) {
   return with_platform([&](Platform& platform) { return platform.virtual_memory().release(address, bytes); });
 }
 
-CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t bytes, const CUmemAllocationProp* properties, unsigned long long flags) {
+CUresult cuMemCreate(CUmemGenericAllocationHandle* handle, size_t bytes,
+                     const CUmemAllocationProp* properties, unsigned long long flags) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (handle == nullptr || flags != 0 || bytes == 0 || bytes % kGranuleBytes != 0) return CUDA_ERROR_INVALID_VALUE;
+    if (handle == nullptr || flags != 0 || bytes == 0 || bytes % kGranuleBytes != 0)
+      return CUDA_ERROR_INVALID_VALUE;
     if (const CUresult result = check_properties(platform, properties); result != CUDA_SUCCESS) return result;
     std::shared_ptr<PhysicalMemory> memory;
-    const CUresult result = PhysicalMemory::create(*platform.device(properties->location.id), bytes, *properties, &memory);
+    const CUresult result =
+        PhysicalMemory::create(*platform.device(properties->location.id), bytes, *properties, &memory);
     if (result == CUDA_SUCCESS) *handle = platform.handles().add(std::move(memory));
     return result;
   });
@@ -73,7 +78,8 @@ CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* handle, void*
   });
 }
 
-CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGenericAllocationHandle handle, unsigned long long flags) {
+CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGenericAllocationHandle handle,
+                  unsigned long long flags) {
   return with_platform([&](Platform& platform) -> CUresult {
     auto memory = physical(platform, handle);
     if (memory == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
@@ -91,14 +97,16 @@ CUresult cuMemUnmap(CUdeviceptr address, size_t bytes) {
   });
 }
 
-CUresult cuMemSetAccess(CUdeviceptr address, size_t bytes, const CUmemAccessDesc* descriptions, size_t count) {
+CUresult cuMemSetAccess(CUdeviceptr address, size_t bytes, const CUmemAccessDesc* descriptions,
+                        size_t count) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (descriptions == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
     // All devices are this process, so the widest right that is given holds for all.
     auto widest = CU_MEM_ACCESS_FLAGS_PROT_NONE;
     for (size_t i = 0; i < count; ++i) {
       const CUmemAccessDesc& d = descriptions[i];
-      if (d.location.type == CU_MEM_LOCATION_TYPE_DEVICE && platform.device(d.location.id) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
+      if (d.location.type == CU_MEM_LOCATION_TYPE_DEVICE && platform.device(d.location.id) == nullptr)
+        return CUDA_ERROR_INVALID_DEVICE;
       if (d.flags > widest) widest = d.flags;
     }
     return platform.virtual_memory().set_access(address, bytes, widest);
@@ -115,7 +123,8 @@ CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location
   });
 }
 
-CUresult cuMemGetAllocationGranularity(size_t* bytes, const CUmemAllocationProp* properties, CUmemAllocationGranularity_flags) {
+CUresult cuMemGetAllocationGranularity(size_t* bytes, const CUmemAllocationProp* properties,
+                                       CUmemAllocationGranularity_flags) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (bytes == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const CUresult result = check_properties(platform, properties);
@@ -124,7 +133,8 @@ CUresult cuMemGetAllocationGranularity(size_t* bytes, const CUmemAllocationProp*
   });
 }
 
-CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* properties, CUmemGenericAllocationHandle handle) {
+CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* properties,
+                                                CUmemGenericAllocationHandle handle) {
   return with_platform([&](Platform& platform) -> CUresult {
     const auto memory = physical(platform, handle);
     if (memory == nullptr || properties == nullptr) return CUDA_ERROR_INVALID_VALUE;

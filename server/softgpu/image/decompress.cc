@@ -21,9 +21,9 @@ Status expand_lz4(std::span<const std::byte> input, std::span<std::byte> output)
   if (input.size() > std::numeric_limits<int>::max()) {
     return damaged("LZ4", output.size(), "the input is too large");
   }
-  const int got = LZ4_decompress_safe(reinterpret_cast<const char*>(input.data()),
-                                      reinterpret_cast<char*>(output.data()),
-                                      static_cast<int>(input.size()), static_cast<int>(output.size()));
+  const int got =
+      LZ4_decompress_safe(reinterpret_cast<const char*>(input.data()), reinterpret_cast<char*>(output.data()),
+                          static_cast<int>(input.size()), static_cast<int>(output.size()));
   if (got < 0) return damaged("LZ4", output.size(), "the block is malformed");
   if (static_cast<size_t>(got) != output.size()) {
     return damaged("LZ4", output.size(), "it expands to " + std::to_string(got) + " bytes");
@@ -48,9 +48,9 @@ Status expand_zstd(std::span<const std::byte> input, std::span<std::byte> output
 Result<std::vector<std::byte>> decompress(Compression compression, std::span<const std::byte> input,
                                           uint64_t expanded_bytes) {
   if (expanded_bytes > kMaxEntryBytes) {
-    return fail(ErrorKind::kInvalidArgument,
-                "A program image entry says that it expands to " + std::to_string(expanded_bytes) +
-                    " bytes; the limit is " + std::to_string(kMaxEntryBytes) + ".");
+    return fail(ErrorKind::kInvalidArgument, "A program image entry says that it expands to " +
+                                                 std::to_string(expanded_bytes) + " bytes; the limit is " +
+                                                 std::to_string(kMaxEntryBytes) + ".");
   }
   if (compression == Compression::kNone) return std::vector<std::byte>(input.begin(), input.end());
   // Neither format expands more than about 255 times (LZ4) or can describe bytes out of nothing;
@@ -59,8 +59,8 @@ Result<std::vector<std::byte>> decompress(Compression compression, std::span<con
     return damaged("LZ4", expanded_bytes, "the input is too small for that");
   }
   std::vector<std::byte> output(expanded_bytes);
-  const Status status = compression == Compression::kLz4Block ? expand_lz4(input, output)
-                                                              : expand_zstd(input, output);
+  const Status status =
+      compression == Compression::kLz4Block ? expand_lz4(input, output) : expand_zstd(input, output);
   if (!status) return fail(status);
   return output;
 }

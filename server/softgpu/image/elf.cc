@@ -54,7 +54,8 @@ Result<ElfInfo> read_elf(std::span<const std::byte> data) {
     std::memcpy(&section, data.data() + at, sizeof(section));
     if (section.sh_type == SHT_NOBITS) continue;
     if (section.sh_offset > kMaxContainerBytes || section.sh_size > kMaxContainerBytes) {
-      return fail(ErrorKind::kInvalidArgument, "Section " + std::to_string(i) + " of the ELF image lies outside any sensible size.");
+      return fail(ErrorKind::kInvalidArgument,
+                  "Section " + std::to_string(i) + " of the ELF image lies outside any sensible size.");
     }
     info.bytes = std::max(info.bytes, section.sh_offset + section.sh_size);
   }

@@ -10,9 +10,9 @@
 namespace outboard::softgpu::image {
 
 struct ElfInfo {
-  uint64_t bytes = 0;     // whole image, from the section and program headers
-  uint16_t machine = 0;   // 190 for CUDA
-  uint32_t sm = 0;        // the target's number as 75, 90, 120; 0 when it cannot be told
+  uint64_t bytes = 0;    // whole image, from the section and program headers
+  uint16_t machine = 0;  // 190 for CUDA
+  uint32_t sm = 0;       // the target's number as 75, 90, 120; 0 when it cannot be told
 };
 
 inline constexpr uint16_t kElfMachineCuda = 190;

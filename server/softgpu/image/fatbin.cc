@@ -11,13 +11,13 @@ namespace outboard::softgpu::image {
 namespace {
 
 // Offsets inside an entry's header.
-constexpr size_t kKindAt = 0;             // u16
-constexpr size_t kHeaderBytesAt = 4;      // u32
-constexpr size_t kPaddedBytesAt = 8;      // u64: from the end of this header to the next entry
-constexpr size_t kCompressedBytesAt = 16; // u32
-constexpr size_t kSmAt = 28;              // u32
-constexpr size_t kFlagsAt = 40;           // u64
-constexpr size_t kExpandedBytesAt = 56;   // u64
+constexpr size_t kKindAt = 0;              // u16
+constexpr size_t kHeaderBytesAt = 4;       // u32
+constexpr size_t kPaddedBytesAt = 8;       // u64: from the end of this header to the next entry
+constexpr size_t kCompressedBytesAt = 16;  // u32
+constexpr size_t kSmAt = 28;               // u32
+constexpr size_t kFlagsAt = 40;            // u64
+constexpr size_t kExpandedBytesAt = 56;    // u64
 constexpr uint32_t kSmallestEntryHeader = 64;
 constexpr uint32_t kLargestEntryHeader = 4096;  // 128 is the largest seen; names may follow
 
@@ -57,7 +57,8 @@ Result<FatbinEntry> read_entry(std::span<const std::byte> rest, size_t index, ui
   if ((entry.flags & (kFlagLz4 | kFlagZstd)) != 0) {
     entry.compression = (entry.flags & kFlagZstd) != 0 ? Compression::kZstdFrame : Compression::kLz4Block;
     entry.expanded_bytes = load<uint64_t>(rest, kExpandedBytesAt);
-    if (compressed_bytes > padded_bytes) return damaged(index, "says that it is compressed to more bytes than it has");
+    if (compressed_bytes > padded_bytes)
+      return damaged(index, "says that it is compressed to more bytes than it has");
     if (compressed_bytes != 0) entry.payload = entry.payload.first(compressed_bytes);
   }
   *total_bytes = header_bytes + padded_bytes;
@@ -74,14 +75,14 @@ Result<uint64_t> fatbin_bytes(std::span<const std::byte> header) {
   const auto header_bytes = load<uint16_t>(header, 6);
   const auto entries_bytes = load<uint64_t>(header, 8);
   if (version != 1 || header_bytes != kFatbinHeaderBytes) {
-    return fail(ErrorKind::kUnsupported,
-                "The fat binary has format version " + std::to_string(version) + " with a header of " +
-                    std::to_string(header_bytes) + " bytes; only version 1 with 16 bytes is known.");
+    return fail(ErrorKind::kUnsupported, "The fat binary has format version " + std::to_string(version) +
+                                             " with a header of " + std::to_string(header_bytes) +
+                                             " bytes; only version 1 with 16 bytes is known.");
   }
   if (entries_bytes > kMaxContainerBytes) {
-    return fail(ErrorKind::kInvalidArgument,
-                "The fat binary says that it has " + std::to_string(entries_bytes) + " bytes; the limit is " +
-                    std::to_string(kMaxContainerBytes) + ".");
+    return fail(ErrorKind::kInvalidArgument, "The fat binary says that it has " +
+                                                 std::to_string(entries_bytes) + " bytes; the limit is " +
+                                                 std::to_string(kMaxContainerBytes) + ".");
   }
   return kFatbinHeaderBytes + entries_bytes;
 }
@@ -90,15 +91,16 @@ Result<std::vector<FatbinEntry>> read_fatbin(std::span<const std::byte> data) {
   const auto total = fatbin_bytes(data);
   if (!total) return fail(total);
   if (*total > data.size()) {
-    return fail(ErrorKind::kInvalidArgument,
-                "The fat binary says that it has " + std::to_string(*total) + " bytes, but only " +
-                    std::to_string(data.size()) + " are there.");
+    return fail(ErrorKind::kInvalidArgument, "The fat binary says that it has " + std::to_string(*total) +
+                                                 " bytes, but only " + std::to_string(data.size()) +
+                                                 " are there.");
   }
   std::span<const std::byte> rest = data.subspan(kFatbinHeaderBytes, *total - kFatbinHeaderBytes);
   std::vector<FatbinEntry> entries;
   while (!rest.empty()) {
     if (entries.size() == kMaxEntries) {
-      return fail(ErrorKind::kInvalidArgument, "The fat binary has more than " + std::to_string(kMaxEntries) + " entries.");
+      return fail(ErrorKind::kInvalidArgument,
+                  "The fat binary has more than " + std::to_string(kMaxEntries) + " entries.");
     }
     uint64_t entry_bytes = 0;
     auto entry = read_entry(rest, entries.size(), &entry_bytes);

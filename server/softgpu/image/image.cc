@@ -53,9 +53,9 @@ tl::unexpected<Error> no_ptx(const std::string& what) {
 bool looks_like_text(std::span<const std::byte> data) {
   const size_t sample = std::min<size_t>(data.size(), 256);
   return sample != 0 && std::all_of(data.begin(), data.begin() + sample, [](std::byte b) {
-    const auto c = static_cast<unsigned char>(b);
-    return c >= 0x20 || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == '\v';
-  });
+           const auto c = static_cast<unsigned char>(b);
+           return c >= 0x20 || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == '\v';
+         });
 }
 
 // PTX ends at its NUL, if it has one.
@@ -88,7 +88,8 @@ Status add_best_ptx(std::span<const std::byte> container, Image* image) {
 }
 
 Result<std::span<const std::byte>> container_at(const void* data) {
-  if (data == nullptr) return fail(ErrorKind::kInvalidArgument, "The fat binary wrapper holds a null pointer.");
+  if (data == nullptr)
+    return fail(ErrorKind::kInvalidArgument, "The fat binary wrapper holds a null pointer.");
   const auto* bytes = static_cast<const std::byte*>(data);
   const auto total = fatbin_bytes({bytes, kFatbinHeaderBytes});
   if (!total) return fail(total);
@@ -97,13 +98,16 @@ Result<std::span<const std::byte>> container_at(const void* data) {
 
 Result<Image> open_wrapper(const Wrapper& wrapper) {
   if (wrapper.version != 1 && wrapper.version != 2) {
-    return fail(ErrorKind::kUnsupported, "The fat binary wrapper has version " + std::to_string(wrapper.version) +
+    return fail(ErrorKind::kUnsupported, "The fat binary wrapper has version " +
+                                             std::to_string(wrapper.version) +
                                              "; versions 1 and 2 are known.");
   }
   Image image;
   // Linked programs carry SASS in the main container; the PTX of each unit is in the list.
-  for (uint32_t i = 0; wrapper.version == 2 && wrapper.prelinked != nullptr && wrapper.prelinked[i] != nullptr; ++i) {
-    if (i == kMaxPrelinked) return fail(ErrorKind::kInvalidArgument, "The fat binary wrapper lists too many containers.");
+  for (uint32_t i = 0;
+       wrapper.version == 2 && wrapper.prelinked != nullptr && wrapper.prelinked[i] != nullptr; ++i) {
+    if (i == kMaxPrelinked)
+      return fail(ErrorKind::kInvalidArgument, "The fat binary wrapper lists too many containers.");
     const auto unit = container_at(wrapper.prelinked[i]);
     if (!unit) return fail(unit);
     if (const Status status = add_best_ptx(*unit, &image); !status) return fail(status);
@@ -121,7 +125,8 @@ Result<std::span<const std::byte>> text_at(const void* data) {
   const auto* text = static_cast<const char*>(data);
   const size_t length = strnlen(text, kMaxPtxTextBytes);
   if (length == kMaxPtxTextBytes) {
-    return fail(ErrorKind::kInvalidArgument, "The PTX text has no end within " + std::to_string(kMaxPtxTextBytes) + " bytes.");
+    return fail(ErrorKind::kInvalidArgument,
+                "The PTX text has no end within " + std::to_string(kMaxPtxTextBytes) + " bytes.");
   }
   return std::span<const std::byte>(reinterpret_cast<const std::byte*>(text), length + 1);
 }

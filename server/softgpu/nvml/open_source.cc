@@ -31,9 +31,12 @@ DeviceFacts facts_of(const DeviceConfig& config, uint32_t device) {
   facts.compute_minor = attribute(config, device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
   facts.multiprocessors = attribute(config, device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
   facts.total_bytes = config.memory_bytes;
-  facts.sm_clock_mhz = static_cast<uint32_t>(attribute(config, device, CU_DEVICE_ATTRIBUTE_CLOCK_RATE)) / 1000;
-  facts.memory_clock_mhz = static_cast<uint32_t>(attribute(config, device, CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)) / 1000;
-  facts.memory_bus_bits = static_cast<uint32_t>(attribute(config, device, CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH));
+  facts.sm_clock_mhz =
+      static_cast<uint32_t>(attribute(config, device, CU_DEVICE_ATTRIBUTE_CLOCK_RATE)) / 1000;
+  facts.memory_clock_mhz =
+      static_cast<uint32_t>(attribute(config, device, CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE)) / 1000;
+  facts.memory_bus_bits =
+      static_cast<uint32_t>(attribute(config, device, CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH));
   return facts;
 }
 

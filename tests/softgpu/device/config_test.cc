@@ -4,8 +4,8 @@
 
 #include <map>
 
-#include "server/softgpu/device/attributes.h"
 #include "protocol/abi/cuda_abi_gen.h"
+#include "server/softgpu/device/attributes.h"
 
 namespace outboard::softgpu {
 namespace {
@@ -22,7 +22,8 @@ TEST(Config, SizesInBinaryUnits) {
   EXPECT_EQ(parse_bytes("8G").value(), uint64_t{8} << 30);
   EXPECT_EQ(parse_bytes("512mb").value(), uint64_t{512} << 20);
   EXPECT_EQ(parse_bytes("1048576").value(), uint64_t{1} << 20);
-  for (const char* wrong : {"", "G", "8X", "8GG", "-1", "99999999999999T", "8 G"}) EXPECT_FALSE(parse_bytes(wrong)) << wrong;
+  for (const char* wrong : {"", "G", "8X", "8GG", "-1", "99999999999999T", "8 G"})
+    EXPECT_FALSE(parse_bytes(wrong)) << wrong;
 }
 
 TEST(Config, ValuesThatMakeNoSenseAreNamed) {
@@ -70,7 +71,8 @@ TEST(Config, UuidsAreStableAndDiffer) {
 
 TEST(Attributes, EveryIdHasAValueAndOthersNone) {
   int value = 0;
-  for (int id = 1; id < CU_DEVICE_ATTRIBUTE_MAX; ++id) EXPECT_TRUE(device_attribute({0, 4}, id, &value)) << id;
+  for (int id = 1; id < CU_DEVICE_ATTRIBUTE_MAX; ++id)
+    EXPECT_TRUE(device_attribute({0, 4}, id, &value)) << id;
   EXPECT_FALSE(device_attribute({0, 4}, 0, &value));
   EXPECT_FALSE(device_attribute({0, 4}, CU_DEVICE_ATTRIBUTE_MAX, &value));
   ASSERT_TRUE(device_attribute({0, 4}, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, &value));

@@ -39,7 +39,8 @@ TEST(HandleTable, ADestroyedHandleIsNotItsSuccessor) {
 TEST(HandleTable, GarbageNamesNothing) {
   HandleTable table;
   table.add(std::make_shared<Apple>());
-  for (const uint64_t garbage : {uint64_t{0}, uint64_t{1}, uint64_t{2}, ~uint64_t{0}, uint64_t{0x7fff12345678}}) {
+  for (const uint64_t garbage :
+       {uint64_t{0}, uint64_t{1}, uint64_t{2}, ~uint64_t{0}, uint64_t{0x7fff12345678}}) {
     EXPECT_EQ(table.find<Apple>(garbage), nullptr);
   }
 }

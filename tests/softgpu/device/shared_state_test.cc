@@ -39,7 +39,10 @@ TEST_F(SharedStateTest, TheLimitHoldsOverAllProcesses) {
   ASSERT_TRUE(state->shared());
   ASSERT_TRUE(state->attach());
   ASSERT_TRUE(state->reserve(700, 1000));
-  EXPECT_EQ(in_child([](SharedState& other) { return other.used_bytes() == 700 && !other.reserve(301, 1000) && other.reserve(300, 1000); }), 0);
+  EXPECT_EQ(in_child([](SharedState& other) {
+              return other.used_bytes() == 700 && !other.reserve(301, 1000) && other.reserve(300, 1000);
+            }),
+            0);
 }
 
 TEST_F(SharedStateTest, WhatADeadProcessHeldIsFreeAgain) {

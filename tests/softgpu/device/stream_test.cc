@@ -48,10 +48,12 @@ TEST_F(StreamTest, OtherStreamsDoNotWait) {
   const auto free_stream = context_->create_stream(CU_STREAM_NON_BLOCKING, 0);
   context_->enqueue(blocked, gate.work());
   std::atomic<bool> ran{false};
-  context_->enqueue(free_stream, make_work([&](std::string&) {
-                      ran = true;
-                      return CUDA_SUCCESS;
-                    })).wait();
+  context_
+      ->enqueue(free_stream, make_work([&](std::string&) {
+                  ran = true;
+                  return CUDA_SUCCESS;
+                }))
+      .wait();
   EXPECT_TRUE(ran);
   EXPECT_FALSE(blocked->idle());
   gate.open = true;
@@ -105,10 +107,12 @@ TEST_F(StreamTest, AFailureSticksAndSkipsWhatFollows) {
                       ++ran;
                       return CUDA_ERROR_LAUNCH_FAILED;
                     }));
-  context_->enqueue(stream, make_work([&](std::string&) {
-                      ran += 10;
-                      return CUDA_SUCCESS;
-                    }, true));
+  context_->enqueue(stream, make_work(
+                                [&](std::string&) {
+                                  ran += 10;
+                                  return CUDA_SUCCESS;
+                                },
+                                true));
   EXPECT_EQ(context_->synchronize(stream), CUDA_ERROR_ILLEGAL_ADDRESS);
   EXPECT_EQ(ran.load(), 10);
   EXPECT_EQ(context_->errors().message(), "first");

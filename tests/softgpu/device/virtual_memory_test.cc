@@ -41,7 +41,8 @@ TEST_F(VirtualMemoryTest, ContentFollowsThePhysicalMemory) {
   ASSERT_EQ(vm().unmap(range, kGranuleBytes), CUDA_SUCCESS);
   EXPECT_FALSE(platform_->memory().find(range));
   ASSERT_EQ(vm().map(range + kGranuleBytes, kGranuleBytes, 0, memory), CUDA_SUCCESS);
-  ASSERT_EQ(vm().set_access(range + kGranuleBytes, kGranuleBytes, CU_MEM_ACCESS_FLAGS_PROT_READ), CUDA_SUCCESS);
+  ASSERT_EQ(vm().set_access(range + kGranuleBytes, kGranuleBytes, CU_MEM_ACCESS_FLAGS_PROT_READ),
+            CUDA_SUCCESS);
   EXPECT_EQ(*reinterpret_cast<int*>(range + kGranuleBytes), 42);
 }
 
@@ -50,8 +51,10 @@ TEST_F(VirtualMemoryTest, MistakesAreRefused) {
   EXPECT_EQ(vm().reserve(kGranuleBytes + 1, 0, 0, &range), CUDA_ERROR_INVALID_VALUE);
   ASSERT_EQ(vm().reserve(2 * kGranuleBytes, 0, 0, &range), CUDA_SUCCESS);
   const auto memory = make(kGranuleBytes);
-  EXPECT_EQ(vm().map(range, 2 * kGranuleBytes, 0, memory), CUDA_ERROR_INVALID_VALUE);  // larger than the memory
-  EXPECT_EQ(vm().map(range + 2 * kGranuleBytes, kGranuleBytes, 0, memory), CUDA_ERROR_INVALID_VALUE);  // outside
+  EXPECT_EQ(vm().map(range, 2 * kGranuleBytes, 0, memory),
+            CUDA_ERROR_INVALID_VALUE);  // larger than the memory
+  EXPECT_EQ(vm().map(range + 2 * kGranuleBytes, kGranuleBytes, 0, memory),
+            CUDA_ERROR_INVALID_VALUE);  // outside
   ASSERT_EQ(vm().map(range, kGranuleBytes, 0, memory), CUDA_SUCCESS);
   EXPECT_EQ(vm().release(range, 2 * kGranuleBytes), CUDA_ERROR_INVALID_VALUE);  // still mapped
   EXPECT_EQ(vm().unmap(range, 2 * kGranuleBytes), CUDA_ERROR_INVALID_VALUE);

@@ -13,8 +13,10 @@ TEST_F(ForkTest, AChildIsNotInitialised) {
   const pid_t pid = fork();
   if (pid == 0) {
     CUcontext context = nullptr;
-    const bool refused = cuInit(0) == CUDA_ERROR_NOT_INITIALIZED && cuCtxSynchronize() == CUDA_ERROR_NOT_INITIALIZED &&
-                         cuCtxGetCurrent(&context) == CUDA_ERROR_NOT_INITIALIZED && cuMemFree_v2(address) == CUDA_ERROR_NOT_INITIALIZED;
+    const bool refused = cuInit(0) == CUDA_ERROR_NOT_INITIALIZED &&
+                         cuCtxSynchronize() == CUDA_ERROR_NOT_INITIALIZED &&
+                         cuCtxGetCurrent(&context) == CUDA_ERROR_NOT_INITIALIZED &&
+                         cuMemFree_v2(address) == CUDA_ERROR_NOT_INITIALIZED;
     _exit(refused ? 0 : 1);
   }
   int status = -1;

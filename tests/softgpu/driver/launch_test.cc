@@ -13,10 +13,12 @@ TEST_F(LaunchTest, ParametersByPointersAndByBuffer) {
     uint32_t factor, n;
   } packed{address, 5, 100};
   size_t bytes = sizeof(packed);
-  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &packed, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &packed, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                   CU_LAUNCH_PARAM_END};
   EXPECT_EQ(cuLaunchKernel(function("scale"), 2, 1, 1, 64, 1, 1, 0, nullptr, nullptr, extra), CUDA_SUCCESS);
   bytes = 8;
-  EXPECT_EQ(cuLaunchKernel(function("scale"), 2, 1, 1, 64, 1, 1, 0, nullptr, nullptr, extra), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuLaunchKernel(function("scale"), 2, 1, 1, 64, 1, 1, 0, nullptr, nullptr, extra),
+            CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(read(address, 100)[99], 1000u);
 }
 
@@ -33,9 +35,11 @@ TEST_F(LaunchTest, ShapesAreChecked) {
   EXPECT_EQ(launch(1, 1025, 0), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(launch(1, 1, 48 * 1024 + 1), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 227 * 1024), CUDA_SUCCESS);
-  EXPECT_EQ(cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 228 * 1024), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(cuFuncSetAttribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 228 * 1024),
+            CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(launch(1, 1, 48 * 1024 + 1), CUDA_SUCCESS);
-  EXPECT_EQ(cuLaunchKernel(nullptr, 1, 1, 1, 1, 1, 1, 0, nullptr, params, nullptr), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(cuLaunchKernel(nullptr, 1, 1, 1, 1, 1, 1, 0, nullptr, params, nullptr),
+            CUDA_ERROR_INVALID_HANDLE);
   EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
 }
 
@@ -71,7 +75,8 @@ TEST_F(LaunchTest, OccupancyAndCooperativeLimit) {
   void* params[] = {&address, &one, &one};
   // Two multiprocessors with two blocks each.
   EXPECT_EQ(cuLaunchCooperativeKernel(f, 4, 1, 1, 1024, 1, 1, 0, nullptr, params), CUDA_SUCCESS);
-  EXPECT_EQ(cuLaunchCooperativeKernel(f, 5, 1, 1, 1024, 1, 1, 0, nullptr, params), CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
+  EXPECT_EQ(cuLaunchCooperativeKernel(f, 5, 1, 1, 1024, 1, 1, 0, nullptr, params),
+            CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
   EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
 }
 

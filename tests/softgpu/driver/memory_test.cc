@@ -78,7 +78,7 @@ TEST_F(MemoryTest, Fills) {
   EXPECT_EQ(words[0], 0x01020304u);
   EXPECT_EQ(words[1], 0xabcdabcdu);
   EXPECT_EQ(words[2], 0x010203eeu);
-  EXPECT_EQ(cuMemsetD32_v2(address + 2, 0, 1), CUDA_ERROR_INVALID_VALUE);   // misaligned
+  EXPECT_EQ(cuMemsetD32_v2(address + 2, 0, 1), CUDA_ERROR_INVALID_VALUE);  // misaligned
   EXPECT_EQ(cuMemsetD8_v2(address, 0, 100000), CUDA_ERROR_INVALID_VALUE);
 }
 
@@ -113,7 +113,9 @@ TEST_F(MemoryTest, PointerAttributes) {
   EXPECT_EQ(cuMemGetAddressRange_v2(&base, &bytes, address + 999), CUDA_SUCCESS);
   EXPECT_EQ(base, address);
   EXPECT_EQ(bytes, 1000u);
-  EXPECT_EQ(cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, reinterpret_cast<CUdeviceptr>(&type)), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(
+      cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, reinterpret_cast<CUdeviceptr>(&type)),
+      CUDA_ERROR_INVALID_VALUE);
   CUpointer_attribute names[] = {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL};
   int ordinal = 0;
   void* values[] = {&type, &ordinal};

@@ -37,7 +37,9 @@ TEST_F(ModuleTest, SyntaxErrorsReachTheLog) {
   CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   void* values[] = {log, reinterpret_cast<void*>(sizeof(log))};
   CUmodule module = nullptr;
-  const std::string text = ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n  add.s32 %r1 %r2;\n  ret;\n}\n";
+  const std::string text =
+      ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n  add.s32 %r1 %r2;\n  "
+      "ret;\n}\n";
   EXPECT_EQ(cuModuleLoadDataEx(&module, text.c_str(), 2, options, values), CUDA_ERROR_INVALID_PTX);
   EXPECT_NE(std::string(log).find("6:"), std::string::npos) << log;  // the line
   EXPECT_EQ(reinterpret_cast<size_t>(values[1]), std::strlen(log));
@@ -70,17 +72,23 @@ TEST_F(ModuleTest, LibrariesAndKernels) {
   // A kernel can be launched as it is, and as the function that it is in this context.
   CUfunction f = nullptr;
   EXPECT_EQ(cuKernelGetFunction(&f, kernel), CUDA_SUCCESS);
-  EXPECT_EQ(cuLaunchKernel(reinterpret_cast<CUfunction>(kernel), 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(
+      cuLaunchKernel(reinterpret_cast<CUfunction>(kernel), 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr),
+      CUDA_SUCCESS);
   EXPECT_EQ(cuLaunchKernel(f, 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr), CUDA_SUCCESS);
   EXPECT_EQ(read(address, 64)[2], 12u);
-  EXPECT_EQ(cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 100000, kernel, 0), CUDA_SUCCESS);
+  EXPECT_EQ(cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 100000, kernel, 0),
+            CUDA_SUCCESS);
   int value = 0;
   EXPECT_EQ(cuFuncGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, f), CUDA_SUCCESS);
   EXPECT_EQ(value, 100000);
-  EXPECT_EQ(cuKernelGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, kernel, 1), CUDA_SUCCESS);
+  EXPECT_EQ(cuKernelGetAttribute(&value, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, kernel, 1),
+            CUDA_SUCCESS);
   EXPECT_EQ(value, 48 * 1024);
   EXPECT_EQ(cuLibraryUnload(library), CUDA_SUCCESS);
-  EXPECT_EQ(cuLaunchKernel(reinterpret_cast<CUfunction>(kernel), 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(
+      cuLaunchKernel(reinterpret_cast<CUfunction>(kernel), 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr),
+      CUDA_ERROR_INVALID_HANDLE);
 }
 
 TEST_F(ModuleTest, ALibraryOutlivesAReset) {
@@ -93,7 +101,9 @@ TEST_F(ModuleTest, ALibraryOutlivesAReset) {
     uint32_t factor = 2;
     uint32_t count = 64;
     void* params[] = {&address, &factor, &count};
-    EXPECT_EQ(cuLaunchKernel(reinterpret_cast<CUfunction>(kernel), 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr), CUDA_SUCCESS);
+    EXPECT_EQ(
+        cuLaunchKernel(reinterpret_cast<CUfunction>(kernel), 1, 1, 1, 64, 1, 1, 0, nullptr, params, nullptr),
+        CUDA_SUCCESS);
     EXPECT_EQ(read(address, 64)[2], 6u);
     EXPECT_EQ(cuDevicePrimaryCtxReset_v2(0), CUDA_SUCCESS);
   }
@@ -104,7 +114,9 @@ TEST_F(ModuleTest, LinkedTextsLoad) {
   CUlinkState link = nullptr;
   ASSERT_EQ(cuLinkCreate_v2(0, nullptr, nullptr, &link), CUDA_SUCCESS);
   std::string text = kPtx;
-  EXPECT_EQ(cuLinkAddData_v2(link, CU_JIT_INPUT_PTX, text.data(), text.size() + 1, "unit", 0, nullptr, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(
+      cuLinkAddData_v2(link, CU_JIT_INPUT_PTX, text.data(), text.size() + 1, "unit", 0, nullptr, nullptr),
+      CUDA_SUCCESS);
   void* cubin = nullptr;
   size_t bytes = 0;
   ASSERT_EQ(cuLinkComplete(link, &cubin, &bytes), CUDA_SUCCESS);

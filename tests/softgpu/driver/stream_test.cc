@@ -37,11 +37,19 @@ TEST_F(StreamApiTest, HostFunctionsRunInOrder) {
     CUresult status = CUDA_ERROR_UNKNOWN;
   } state{numbers(64)};
   EXPECT_EQ(scale(state.address, 9, 64, stream), CUDA_SUCCESS);
-  EXPECT_EQ(cuLaunchHostFunc(stream, [](void* data) {
-    auto* s = static_cast<State*>(data);
-    s->seen = *reinterpret_cast<uint32_t*>(s->address);
-  }, &state), CUDA_SUCCESS);
-  EXPECT_EQ(cuStreamAddCallback(stream, [](CUstream, CUresult status, void* data) { static_cast<State*>(data)->status = status; }, &state, 0), CUDA_SUCCESS);
+  EXPECT_EQ(cuLaunchHostFunc(
+                stream,
+                [](void* data) {
+                  auto* s = static_cast<State*>(data);
+                  s->seen = *reinterpret_cast<uint32_t*>(s->address);
+                },
+                &state),
+            CUDA_SUCCESS);
+  EXPECT_EQ(
+      cuStreamAddCallback(
+          stream, [](CUstream, CUresult status, void* data) { static_cast<State*>(data)->status = status; },
+          &state, 0),
+      CUDA_SUCCESS);
   EXPECT_EQ(cuStreamSynchronize(stream), CUDA_SUCCESS);
   EXPECT_EQ(state.seen, 9u);
   EXPECT_EQ(state.status, CUDA_SUCCESS);
@@ -54,7 +62,13 @@ TEST_F(StreamApiTest, PageableSourcesMayChangeAtOnce) {
   ASSERT_EQ(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
   static std::atomic<bool> open;
   open = false;
-  EXPECT_EQ(cuLaunchHostFunc(stream, [](void*) { while (!open) std::this_thread::yield(); }, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(cuLaunchHostFunc(
+                stream,
+                [](void*) {
+                  while (!open) std::this_thread::yield();
+                },
+                nullptr),
+            CUDA_SUCCESS);
   const CUdeviceptr address = allocate(4);
   uint32_t value = 5;
   EXPECT_EQ(cuMemcpyHtoDAsync_v2(address, &value, 4, stream), CUDA_SUCCESS);

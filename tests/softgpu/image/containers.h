@@ -32,14 +32,16 @@ inline std::vector<std::byte> compress(const std::string& text, uint64_t flags) 
     got = ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3);
   } else {
     got = static_cast<size_t>(LZ4_compress_default(text.data(), reinterpret_cast<char*>(out.data()),
-                                                   static_cast<int>(text.size()), static_cast<int>(out.size())));
+                                                   static_cast<int>(text.size()),
+                                                   static_cast<int>(out.size())));
   }
   out.resize(got);
   return out;
 }
 
 // An entry with a 64-byte header; the payload is padded to 8 bytes.
-inline std::vector<std::byte> entry(uint16_t kind, uint32_t sm, const std::string& content, uint64_t flags = kPlainFlags) {
+inline std::vector<std::byte> entry(uint16_t kind, uint32_t sm, const std::string& content,
+                                    uint64_t flags = kPlainFlags) {
   const std::vector<std::byte> payload = compress(content, flags);
   const uint64_t padded = (payload.size() + 7) / 8 * 8;
   std::vector<std::byte> out(64 + padded);

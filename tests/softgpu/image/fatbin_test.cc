@@ -18,7 +18,8 @@ TEST(Fatbin, ListsEntriesInOrder) {
 }
 
 TEST(Fatbin, ChoosesTheHighestTargetThatFits) {
-  const auto data = container({entry(1, 75, "a"), entry(1, 120, "b"), entry(1, 90, "c"), entry(1, 80, "d"), entry(1, 100, "e")});
+  const auto data = container(
+      {entry(1, 75, "a"), entry(1, 120, "b"), entry(1, 90, "c"), entry(1, 80, "d"), entry(1, 100, "e")});
   const auto ranked = rank_ptx(*read_fatbin(data), 90);
   std::vector<uint32_t> order;
   for (const auto& e : ranked) order.push_back(e.sm);
