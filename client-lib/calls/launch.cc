@@ -38,6 +38,14 @@ CUresult check_shape(const Device& device, const FunctionInfo& function, const w
   return CUDA_SUCCESS;
 }
 
+bool is_cooperative(const wire::LaunchKernelRequest& launch) {
+  if (launch.cooperative) return true;
+  for (const wire::LaunchAttribute& attribute : launch.attributes) {
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) return true;
+  }
+  return false;
+}
+
 // Fills in function, stream and parameters, checks, sends.
 CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f, CUstream stream,
                 void** kernel_parameters, void** extra) {
@@ -52,7 +60,10 @@ CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f
   if (packed != CUDA_SUCCESS) return packed;
   request.function = function->handle;
   client.count_launch();
-  return client.post(request);
+  if (!is_cooperative(request)) [[likely]] return client.post(request);
+  // Whether all blocks fit the device at once is for the driver to say, and CUDA says it at the launch.
+  wire::LaunchKernelReply reply;
+  return client.call(request, reply);
 }
 
 // Events inside attributes are handles of the client; everything else is plain data.

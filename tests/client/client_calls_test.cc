@@ -170,6 +170,19 @@ TEST_F(Calls, ImpossibleLaunchesAreRefusedAtOnce) {
   EXPECT_EQ(calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_NUM_REGS, 1), CUDA_ERROR_INVALID_VALUE);
 }
 
+TEST_F(Calls, ACooperativeLaunchIsJudgedAtOnce) {
+  test_.server.on(wire::Opcode::kLaunchKernel, [](const SeenCommand& seen) {
+    EXPECT_TRUE(seen.wants_reply);
+    EXPECT_TRUE(seen.as<wire::LaunchKernelRequest>().cooperative);
+    return Answer{CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, {}, {}};
+  });
+  int number = 0;
+  uint64_t pointer = 0;
+  void* parameters[] = {&number, &pointer};
+  EXPECT_EQ(calls::cuLaunchCooperativeKernel(client_, kernel(), 1000000, 1, 1, 64, 1, 1, 0, nullptr, parameters),
+            CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
+}
+
 TEST_F(Calls, FunctionsAreKnownWithTheLoad) {
   const CUmodule loaded = module();
   CUfunction function = nullptr;
