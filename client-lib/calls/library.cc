@@ -53,7 +53,8 @@ CUresult cuLibraryLoadData(Client& client, CUlibrary* library, const void* code,
     return r;
   }
   std::span<const std::byte> bytes;
-  if (const CUresult result = measure(client, code, &bytes); result != CUDA_SUCCESS) return result;
+  std::vector<std::byte> joined;
+  if (const CUresult result = measure(client, code, &bytes, &joined); result != CUDA_SUCCESS) return result;
   return load_library(client, library, bytes, jit, {libraryOptions, libraryOptionValues, numLibraryOptions});
 }
 

@@ -30,7 +30,8 @@ CUresult cuModuleLoadDataEx(Client& client, CUmodule* module, const void* image,
   JitArguments jit;
   if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS) return r;
   std::span<const std::byte> bytes;
-  if (const CUresult result = measure(client, image, &bytes); result != CUDA_SUCCESS) return result;
+  std::vector<std::byte> joined;
+  if (const CUresult result = measure(client, image, &bytes, &joined); result != CUDA_SUCCESS) return result;
   return load_module(client, module, bytes, jit);
 }
 

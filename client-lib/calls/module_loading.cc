@@ -164,7 +164,8 @@ CUresult read_file(const char* path, std::vector<std::byte>* content) {
   return CUDA_SUCCESS;
 }
 
-CUresult measure(Client& client, const void* image, std::span<const std::byte>* bytes) {
+CUresult measure(Client& client, const void* image, std::span<const std::byte>* bytes,
+                 std::vector<std::byte>* joined) {
   if (image == nullptr) return CUDA_ERROR_INVALID_VALUE;
   auto measured = measure_image(image);
   if (!measured) {
@@ -172,6 +173,12 @@ CUresult measure(Client& client, const void* image, std::span<const std::byte>* 
     return CUDA_ERROR_INVALID_IMAGE;
   }
   *bytes = measured->bytes;
+  if (measured->prelinked.empty()) return CUDA_SUCCESS;
+  // Each fat binary says its own length, so they travel one after the other.
+  joined->assign(bytes->begin(), bytes->end());
+  for (const auto& part : measured->prelinked) joined->insert(joined->end(), part.begin(), part.end());
+  if (joined->size() > kMaxImageBytes) return CUDA_ERROR_INVALID_IMAGE;
+  *bytes = *joined;
   return CUDA_SUCCESS;
 }
 

@@ -53,7 +53,9 @@ CUresult load(Client& client, const LoadArguments& arguments, uint64_t* handle);
 // CUDA_ERROR_FILE_NOT_FOUND, or the content with a terminating zero (PTX needs it).
 CUresult read_file(const char* path, std::vector<std::byte>* content);
 
-// Measures what the application passed; CUDA_ERROR_INVALID_IMAGE with a line in the log.
-CUresult measure(Client& client, const void* image, std::span<const std::byte>* bytes);
+// Measures what the application passed; CUDA_ERROR_INVALID_IMAGE with a line in the log. *bytes lies
+// in the application's memory, or in *joined where relocatable device code comes in several pieces.
+CUresult measure(Client& client, const void* image, std::span<const std::byte>* bytes,
+                 std::vector<std::byte>* joined);
 
 }  // namespace outboard::client::calls

@@ -5,8 +5,8 @@
 
 #include "server/worker/function_description.h"
 #include "server/worker/handlers_gen.h"
-#include "server/worker/image_check.h"
 #include "server/worker/jit_options.h"
+#include "server/worker/module_image.h"
 #include "server/worker/worker.h"
 
 namespace outboard::server {
@@ -23,22 +23,6 @@ CUresult name_created(Worker& worker, HandleKind kind, wire::Handle handle, T* n
   if (Status named = worker.name_object(kind, handle, native); !named) return worker.violation(named.error().message);
   return CUDA_SUCCESS;
 }
-
-// Images are read as structs, so they must be aligned as memory from an allocator is.
-class AlignedImage {
- public:
-  explicit AlignedImage(std::span<const std::byte> image) : data_(image.data()) {
-    if (reinterpret_cast<uintptr_t>(image.data()) % alignof(std::max_align_t) == 0) return;
-    copy_ = std::make_unique_for_overwrite<std::byte[]>(image.size());
-    std::memcpy(copy_.get(), image.data(), image.size());
-    data_ = copy_.get();
-  }
-  const void* data() const { return data_; }
-
- private:
-  const std::byte* data_;
-  std::unique_ptr<std::byte[]> copy_;
-};
 
 CUresult load_module(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
                      wire::LoadModuleReply& reply) {
@@ -83,7 +67,8 @@ CUresult handle(Worker& worker, const wire::LoadModuleRequest& request, std::spa
     uploaded = worker.session().uploads.take(request.upload);
     bulk = uploaded;
   }
-  if (!image_is_bounded(bulk)) {
+  const auto image = ModuleImage::open(bulk);
+  if (!image) {
     reply.error_log = "The image is damaged: its headers announce more than it holds, or it is no image at all.";
     return CUDA_ERROR_INVALID_IMAGE;
   }
@@ -91,10 +76,9 @@ CUresult handle(Worker& worker, const wire::LoadModuleRequest& request, std::spa
   for (const wire::JitOption& option : request.jit_options) {
     if (!jit.add(option.id, option.value)) return CUDA_ERROR_INVALID_VALUE;
   }
-  const AlignedImage image(bulk);
   CUresult loaded = CUDA_ERROR_INVALID_VALUE;
-  if (request.kind == kModule) loaded = load_module(worker, request.module, image.data(), jit, reply);
-  if (request.kind == kLibrary) loaded = load_library(worker, request.module, image.data(), jit, reply);
+  if (request.kind == kModule) loaded = load_module(worker, request.module, image->data(), jit, reply);
+  if (request.kind == kLibrary) loaded = load_library(worker, request.module, image->data(), jit, reply);
   reply.info_log = jit.info_log();
   reply.error_log = jit.error_log();
   if (loaded != CUDA_SUCCESS && !reply.error_log.empty()) {
