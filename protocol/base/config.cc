@@ -37,7 +37,7 @@ Result<int32_t> parse_priority(std::string_view given) {
   return value;
 }
 
-template <Setting<std::string> ClientConfig::*kMember>
+template <Setting<std::string> ClientConfig::* kMember>
 Status set_text(ClientConfig& config, std::string_view value, const std::string& source) {
   config.*kMember = {std::string(value), source};
   return {};

@@ -70,7 +70,7 @@ Result<Layout*> map_file(const std::string& path, int open_flags, int protection
   if (fd < 0)
     return failed(errno == ENOENT ? ErrorKind::kNotFound : ErrorKind::kPermissionDenied,
                   std::strerror(errno));
-  struct stat file {};
+  struct stat file{};
   bool usable = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
   if (usable && file.st_size == 0 && protection == (PROT_READ | PROT_WRITE)) {
     // Two processes may do this at the same time, and do the same.

@@ -19,7 +19,7 @@ class SocketListener final : public Listener {
  public:
   SocketListener(FileDescriptor socket, FileDescriptor closing, Address address)
       : socket_(std::move(socket)), closing_(std::move(closing)), address_(std::move(address)) {
-    struct stat file {};
+    struct stat file{};
     if (address_.kind == Address::Kind::kUnix && ::stat(address_.path.c_str(), &file) == 0)
       inode_ = file.st_ino;
   }
@@ -48,7 +48,7 @@ class SocketListener final : public Listener {
     const uint64_t one = 1;
     [[maybe_unused]] const auto ignored = ::write(closing_.get(), &one, sizeof one);
     ::shutdown(socket_.get(), SHUT_RDWR);  // peers are refused from now on
-    struct stat file {};
+    struct stat file{};
     const bool is_ours = inode_ != 0 && ::stat(address_.path.c_str(), &file) == 0 && file.st_ino == inode_;
     if (is_ours) ::unlink(address_.path.c_str());
   }
@@ -82,7 +82,7 @@ tl::unexpected<Error> cannot_listen(const Address& address, int error) {
 // A server that was killed leaves its socket's file, and bind() fails on it. Removes the file if it
 // is a socket at which nobody listens.
 bool remove_stale_socket(const Address& address) {
-  struct stat file {};
+  struct stat file{};
   if (::lstat(address.path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
   const auto answer = connect(address, ConnectOptions{.timeout = std::chrono::milliseconds(500)});
   if (answer || answer.error().kind != ErrorKind::kDisconnected) return false;

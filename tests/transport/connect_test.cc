@@ -113,7 +113,7 @@ TEST(Listen, UnixSocketIsForTheOwnerAndGoesAway) {
   const std::string path = folder.path("socket");
   auto listener = listen("unix:" + path);
   ASSERT_TRUE(listener);
-  struct stat file {};
+  struct stat file{};
   ASSERT_EQ(::stat(path.c_str(), &file), 0);
   EXPECT_EQ(file.st_mode & 0777, 0600u);
   EXPECT_FALSE(listen("unix:" + path)) << "a living server's socket must not be taken";
