@@ -48,6 +48,11 @@ class WaiterPool {
     std::lock_guard lock(mutex_);
     return threads_.size();
   }
+  // Threads that wait for a job.
+  size_t idle() const {
+    std::lock_guard lock(mutex_);
+    return idle_;
+  }
 
  private:
   void run() {
