@@ -1,9 +1,10 @@
 // Copies between client and device memory, within device memory, and fills.
 //
-// What the client does not wait for uses the driver's asynchronous forms also where the program
-// called a synchronous one: the order in the stream is the same, and the commands of other threads
-// need not wait behind it. Host data is pageable for the driver, so it is read before the call
-// returns and the frame that holds it may be reused.
+// The client waits for none of these, also where the program called a synchronous form. Within
+// device memory and for fills that is what CUDA does itself. A synchronous copy to the device,
+// however, is over when the call returns, and a stream that waits for no other stream relies on it:
+// here the next command must wait for it. Host data is pageable for the driver, so it is read before
+// the call returns and the frame that holds it may be reused.
 #include "protocol/base/limits.h"
 #include "server/worker/handlers_gen.h"
 #include "server/worker/worker.h"
@@ -17,7 +18,9 @@ CUresult handle(Worker& worker, const wire::MemcpyHtoDRequest& request, std::spa
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   if (bulk.empty()) return CUDA_SUCCESS;
-  return worker.driver().cuMemcpyHtoDAsync_v2(request.destination, bulk.data(), bulk.size(), stream);
+  const CUresult copied =
+      worker.driver().cuMemcpyHtoDAsync_v2(request.destination, bulk.data(), bulk.size(), stream);
+  return copied != CUDA_SUCCESS || request.asynchronous ? copied : worker.driver().cuStreamSynchronize(stream);
 }
 
 // Runs on a helper thread from beginning to end: the driver may block already while a copy to

@@ -93,7 +93,9 @@ CUresult handle(Worker& worker, const wire::CopyRegionFromHostRequest& request, 
   copy.srcHost = bulk.data();
   copy.srcPitch = request.width_bytes;
   copy.srcHeight = request.height;
-  return worker.driver().cuMemcpy3DAsync_v2(&copy, stream);
+  const CUresult copied = worker.driver().cuMemcpy3DAsync_v2(&copy, stream);
+  // As in handlers_copy.cc: streams that wait for no other rely on a synchronous copy to be over.
+  return copied != CUDA_SUCCESS || request.asynchronous ? copied : worker.driver().cuStreamSynchronize(stream);
 }
 
 CUresult handle(Worker& worker, const wire::CopyRegionToHostRequest& request,

@@ -123,6 +123,27 @@ void check_streams_and_events(CUmodule module) {
   std::printf("streams and events done\n");
 }
 
+// A synchronous copy is over when it returns, so a stream that waits for no other sees its data, even
+// if the copy itself had to wait behind a long kernel.
+void check_synchronous_copy(CUmodule module) {
+  CUstream stream = nullptr;
+  MUST(DRIVER(cuStreamCreate)(&stream, CU_STREAM_NON_BLOCKING));
+  unsigned count = 100;
+  uint64_t rounds = 200'000;
+  CUdeviceptr data = upload(std::vector<float>(count, 0.0f)), turns = upload(std::vector<uint64_t>(1));
+  launch(function_of(module, "spin"), 1, 1, {&turns, &rounds});
+  const std::vector<float> threes(count, 3.0f);
+  MUST(DRIVER(cuMemcpyHtoD_v2)(data, threes.data(), count * sizeof(float)));
+  launch(function_of(module, "scale"), 1, 128, {&data, &count}, stream);
+  MUST(DRIVER(cuStreamSynchronize)(stream));
+  EXPECT(download<float>(data, 3) == (std::vector<float>{3, 6, 12}));
+  EXPECT(download<uint64_t>(turns, 1)[0] == rounds);
+  MUST(DRIVER(cuMemFree_v2)(data));
+  MUST(DRIVER(cuMemFree_v2)(turns));
+  MUST(DRIVER(cuStreamDestroy_v2)(stream));
+  std::printf("synchronous copy done\n");
+}
+
 void check_contexts(CUdevice device) {
   CUcontext before = nullptr, own = nullptr, current = nullptr;
   MUST(DRIVER(cuCtxGetCurrent)(&before));
@@ -153,6 +174,7 @@ int main(int argc, char** argv) {
   check_block_sum(module);
   check_histogram_and_globals(module);
   check_streams_and_events(module);
+  check_synchronous_copy(module);
   check_contexts(device);
   MUST(DRIVER(cuModuleUnload)(module));
   MUST(DRIVER(cuCtxSynchronize)());
