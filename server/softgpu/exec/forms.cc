@@ -17,6 +17,19 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   return parts;
 }
 
+// The same for all orders of the modifiers: types last, in their order, the others sorted.
+std::string sorted_text(std::string_view text) {
+  std::vector<std::string_view> parts = split(text, '.');
+  auto types = std::stable_partition(parts.begin() + 1, parts.end(), [](std::string_view part) { return ptx::find_type(part) == ptx::Type::kNone; });
+  std::sort(parts.begin() + 1, types);
+  std::string sorted;
+  for (std::string_view part : parts) {
+    sorted += part;
+    sorted += '.';
+  }
+  return sorted;
+}
+
 // Tables are part of the program: a malformed row is a defect that the first test run shows.
 [[noreturn]] void bad_row(std::string_view what, std::string_view text) {
   std::fprintf(stderr, "softgpu: malformed instruction table: %.*s in '%.*s'\n", static_cast<int>(what.size()), what.data(),
@@ -136,6 +149,7 @@ void FormTable::add_one(std::string text, const char* signature, Handler handler
     return;
   }
   by_text_.emplace(form->text, form.get());
+  if ((flags & kInternal) == 0) by_sorted_text_.emplace(sorted_text(form->text), form.get());
   forms_.push_back(std::move(form));
 }
 
@@ -158,8 +172,10 @@ std::string FormTable::canonical(std::string_view opcode) const {
 
 const Form* FormTable::find(std::string_view opcode) const {
   if (auto exact = by_text_.find(opcode); exact != by_text_.end()) return exact->second;
-  auto found = by_text_.find(std::string_view(canonical(opcode)));
-  return found == by_text_.end() ? nullptr : found->second;
+  std::string text = canonical(opcode);
+  if (auto found = by_text_.find(std::string_view(text)); found != by_text_.end()) return found->second;
+  auto reordered = by_sorted_text_.find(sorted_text(text));
+  return reordered == by_sorted_text_.end() ? nullptr : reordered->second;
 }
 
 bool isa_available(Isa isa) {

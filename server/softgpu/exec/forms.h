@@ -3,7 +3,8 @@
 //
 // A row is written with alternatives: "ld.{global,const}.{u32,s32,b32,f32}" stands for eight
 // forms, "add[.rn].f32" for two. A form's text is the opcode with its modifiers, except those that
-// ignore() names because they change nothing here (cache hints, scopes).
+// ignore() names because they change nothing here (cache hints, scopes). Modifiers may be written
+// in another order than the row's (compilers and inline assembly do); only that of types matters.
 //
 // A signature lists operands in textual order, separated by blanks:
 //   s32      source register or immediate of that type       =s32     destination
@@ -83,6 +84,7 @@ class FormTable {
   std::string group_;
   std::vector<std::unique_ptr<Form>> forms_;
   std::unordered_map<std::string_view, const Form*> by_text_;
+  std::unordered_map<std::string, const Form*> by_sorted_text_;
   std::unordered_map<std::string, std::vector<std::string>> ignored_;
   std::unordered_map<std::string, bool> bases_;
 };

@@ -241,6 +241,7 @@ void Parser::instruction(Function& function) {
     return labelled(function, name);
   }
   instruction.opcode = name.text;
+  in_call_ = name.text.starts_with("call");
   scratch_.clear();
   operand_list(';', scratch_, 0);
   if (panic_ || !expect(';')) return;

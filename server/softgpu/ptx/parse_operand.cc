@@ -87,7 +87,7 @@ Operand Parser::single_operand(uint32_t depth) {
   if (token_.is('[')) return address_operand(depth);
   // Only a call has lists in parentheses, and only at the outermost level; elsewhere a
   // parenthesis opens a constant expression.
-  if (token_.is('(') && depth == 0) return group_operand(OperandKind::kList, ')', depth);
+  if (token_.is('(') && depth == 0 && in_call_) return group_operand(OperandKind::kList, ')', depth);
   if (accept('!')) operand.negated = true;
   if (token_.is('-')) {
     // A minus in front of a register occurs nowhere else than in video instructions.

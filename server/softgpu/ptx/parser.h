@@ -84,6 +84,7 @@ class Parser {
   Lexer lexer_;
   Token token_;
   bool panic_ = false;  // an error was reported in this statement; stay silent until recover()
+  bool in_call_ = false;  // parentheses are lists of parameters
   Module module_;
   std::vector<Operand> scratch_;
 };

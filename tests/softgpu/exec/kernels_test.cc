@@ -2,59 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
+#include <cmath>
 #include <numeric>
-#include <sstream>
 
-#include "tests/softgpu/exec/test_device.h"
+#include "tests/softgpu/exec/kernel_fixture.h"
 
 namespace outboard::softgpu::exec {
 namespace {
 
-std::string read_kernel_file(const std::string& name) {
-  std::ifstream in(std::string(OUTBOARD_KERNELS) + "/" + name);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-struct Case {
-  const char* file;
-  Isa isa;
-};
-
-class KernelsTest : public testing::TestWithParam<Case> {
- protected:
-  void SetUp() override {
-    if (!isa_available(GetParam().isa)) GTEST_SKIP() << "this processor lacks the instruction set";
-    std::string text = read_kernel_file(GetParam().file);
-    ASSERT_FALSE(text.empty());
-    ptx::JitLog log;
-    ptx::CompileOptions options;
-    options.isa = GetParam().isa;
-    auto program = ptx::compile(text, log, options);
-    ASSERT_TRUE(program) << log.error;
-    auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> { return device_.allocate(variable.bytes); });
-    ASSERT_TRUE(loaded) << loaded.error().message;
-    module_ = *loaded;
-  }
-
-  LaunchResult launch(const char* name, Dim3 grid, Dim3 block, Params params, uint32_t shared = 0) {
-    LaunchRequest request;
-    request.module = module_.get();
-    request.kernel = module_->program().find_kernel(name);
-    EXPECT_NE(request.kernel, nullptr) << name;
-    if (request.kernel == nullptr) return {1, "no such kernel"};
-    request.grid = grid;
-    request.block = block;
-    request.params = params.take();
-    request.dynamic_shared_bytes = shared;
-    return run(request, device_);
-  }
-
-  TestDevice device_;
-  std::shared_ptr<const LoadedModule> module_;
-};
+using KernelsTest = KernelFixture;
 
 TEST_P(KernelsTest, VectorAdd) {
   constexpr int kCount = 50'003;  // the last block is partial, and so is its last warp
@@ -154,11 +110,9 @@ TEST_P(KernelsTest, MisalignedAddressIsReported) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, KernelsTest,
-                         testing::Values(Case{"basics_sm75.ptx", Isa::kAvx2}, Case{"basics_sm75.ptx", Isa::kAvx512},
-                                         Case{"basics_sm90.ptx", Isa::kAvx2}, Case{"basics_sm90.ptx", Isa::kAvx512}),
-                         [](const auto& info) {
-                           return std::string(info.param.file).substr(0, 11) + (info.param.isa == Isa::kAvx2 ? "_avx2" : "_avx512");
-                         });
+                         testing::Values(KernelFile{"basics_sm75.ptx", Isa::kAvx2}, KernelFile{"basics_sm75.ptx", Isa::kAvx512},
+                                         KernelFile{"basics_sm90.ptx", Isa::kAvx2}, KernelFile{"basics_sm90.ptx", Isa::kAvx512}),
+                         kernel_file_name);
 
 }  // namespace
 }  // namespace outboard::softgpu::exec

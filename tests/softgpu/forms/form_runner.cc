@@ -20,7 +20,7 @@ void note_forms(const std::string& code) {
   const FormTable& table = form_table(Isa::kBest);
   std::stringstream statements(code);
   for (std::string statement; std::getline(statements, statement, ';');) {
-    size_t at = statement.find_first_not_of(" \n\t{");
+    size_t at = statement.find_first_not_of(" \n\t{}");
     if (at != std::string::npos && statement[at] == '@') at = statement.find_first_not_of(" ", statement.find(' ', at));
     if (at == std::string::npos) continue;
     const std::string opcode = statement.substr(at, statement.find_first_of(" \n\t", at) - at);
