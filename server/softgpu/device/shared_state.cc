@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <fstream>
 #include <new>
 #include <sstream>
 
@@ -34,8 +33,15 @@ constexpr int kChanging = -1;           // in place of a pid, while a slot chang
 
 // When the process started, in clock ticks after boot: tells a pid's successive owners apart.
 uint64_t start_time_of(int pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  // Read with the system's calls: the process may end between opening and reading, and a stream
+  // would throw then.
+  const int fd = ::open(("/proc/" + std::to_string(pid) + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char buffer[1024];  // a name has 16 characters at most, the 51 numbers 20 each, most of them few
+  const ssize_t length = read(fd, buffer, sizeof buffer);
+  close(fd);
+  if (length <= 0) return 0;
+  const std::string text(buffer, static_cast<size_t>(length));
   const size_t name_end = text.rfind(')');  // the name may hold anything
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));

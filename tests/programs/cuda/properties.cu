@@ -89,14 +89,8 @@ int main() {
   }
   size_t free_bytes = 0, total_bytes = 0;
   MUST(cudaMemGetInfo(&free_bytes, &total_bytes));
-  std::printf("memory total %zu\n", total_bytes);
+  std::printf("memory total %zu\n", total_bytes);  // what is free depends on the device's other users
   EXPECT(free_bytes > 0 && free_bytes <= total_bytes);
-  void* memory = nullptr;
-  size_t free_after = 0;
-  MUST(cudaMalloc(&memory, 64 << 20));
-  MUST(cudaMemGetInfo(&free_after, &total_bytes));
-  std::printf("64 MiB allocated are gone from free memory: %d\n", free_bytes >= free_after + (64u << 20));
-  MUST(cudaFree(memory));
 
   print_function("small_kernel", small_kernel, 256, 0);
   print_function("bounded_kernel", bounded_kernel, 128, 0);
