@@ -72,7 +72,8 @@ TEST_F(GeneratedCalls, ADestroyedHandleIsDead) {
 }
 
 TEST_F(GeneratedCalls, WhatTheServerRefusedToCreateHasNoHandle) {
-  test_.server.on(Opcode::kGraphClone, [](const SeenCommand&) { return Answer{CUDA_ERROR_OUT_OF_MEMORY, {}, {}}; });
+  test_.server.on(Opcode::kGraphClone,
+                  [](const SeenCommand&) { return Answer{CUDA_ERROR_OUT_OF_MEMORY, {}, {}}; });
   const CUgraph original = graph();
   CUgraph clone = original;
   EXPECT_EQ(calls::cuGraphClone(client_, &clone, original), CUDA_ERROR_OUT_OF_MEMORY);
@@ -112,12 +113,15 @@ TEST_F(GeneratedCalls, ArraysOfHandles) {
 TEST_F(GeneratedCalls, ListsComeInTwoCallsAndTheRestOfTheRoomIsNull) {
   const CUgraph g = graph();
   const CUgraphNode own = empty_node(g);
-  const wire::Handle named =
-      test_.server.commands_of(Opcode::kGraphAddEmptyNode, 1).at(0).as<wire::GraphAddEmptyNodeRequest>().phGraphNode;
+  const wire::Handle named = test_.server.commands_of(Opcode::kGraphAddEmptyNode, 1)
+                                 .at(0)
+                                 .as<wire::GraphAddEmptyNodeRequest>()
+                                 .phGraphNode;
   test_.server.on(Opcode::kGraphGetNodes, [&](const SeenCommand& command) {
     wire::GraphGetNodesReply reply;
     reply.numNodes = 2;
-    if (command.as<wire::GraphGetNodesRequest>().wants_nodes) reply.nodes = {named, {wire::kServerIndexBase + 5, 1}};
+    if (command.as<wire::GraphGetNodesRequest>().wants_nodes)
+      reply.nodes = {named, {wire::kServerIndexBase + 5, 1}};
     return answer_with(reply);
   });
   size_t count = 99;
@@ -133,8 +137,9 @@ TEST_F(GeneratedCalls, ListsComeInTwoCallsAndTheRestOfTheRoomIsNull) {
   // What the server named can be used like what we made.
   CUgraphNodeType type{};
   EXPECT_EQ(calls::cuGraphNodeGetType(client_, nodes[1], &type), CUDA_SUCCESS);
-  EXPECT_EQ(test_.server.commands_of(Opcode::kGraphNodeGetType, 1).at(0).as<wire::GraphNodeGetTypeRequest>().hNode,
-            (wire::Handle{wire::kServerIndexBase + 5, 1}));
+  EXPECT_EQ(
+      test_.server.commands_of(Opcode::kGraphNodeGetType, 1).at(0).as<wire::GraphNodeGetTypeRequest>().hNode,
+      (wire::Handle{wire::kServerIndexBase + 5, 1}));
 }
 
 TEST_F(GeneratedCalls, AttributesHaveTheSizeOfTheirKind) {
@@ -143,13 +148,16 @@ TEST_F(GeneratedCalls, AttributesHaveTheSizeOfTheirKind) {
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
   ASSERT_EQ(calls::cuMemPoolCreate(client_, &pool, &properties), CUDA_SUCCESS);
   uint64_t threshold = 1u << 20;
-  ASSERT_EQ(calls::cuMemPoolSetAttribute(client_, pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &threshold), CUDA_SUCCESS);
+  ASSERT_EQ(calls::cuMemPoolSetAttribute(client_, pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &threshold),
+            CUDA_SUCCESS);
   int reuse = 1;
-  ASSERT_EQ(calls::cuMemPoolSetAttribute(client_, pool, CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC, &reuse), CUDA_SUCCESS);
+  ASSERT_EQ(calls::cuMemPoolSetAttribute(client_, pool, CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC, &reuse),
+            CUDA_SUCCESS);
   const auto seen = test_.server.commands_of(Opcode::kMemPoolSetAttribute, 2);
   EXPECT_EQ(seen.at(0).as<wire::MemPoolSetAttributeRequest>().value.size(), 8u);
   EXPECT_EQ(seen.at(1).as<wire::MemPoolSetAttributeRequest>().value.size(), 4u);
-  EXPECT_EQ(calls::cuMemPoolSetAttribute(client_, pool, static_cast<CUmemPool_attribute>(77), &reuse), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(calls::cuMemPoolSetAttribute(client_, pool, static_cast<CUmemPool_attribute>(77), &reuse),
+            CUDA_ERROR_INVALID_VALUE);
 
   test_.server.on(Opcode::kMemPoolGetAttribute, [](const SeenCommand&) {
     wire::MemPoolGetAttributeReply reply;
@@ -157,11 +165,13 @@ TEST_F(GeneratedCalls, AttributesHaveTheSizeOfTheirKind) {
     return answer_with(reply);
   });
   uint64_t used = 0;
-  EXPECT_EQ(calls::cuMemPoolGetAttribute(client_, pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, &used), CUDA_SUCCESS);
+  EXPECT_EQ(calls::cuMemPoolGetAttribute(client_, pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT, &used),
+            CUDA_SUCCESS);
   EXPECT_EQ(used, 0x1111111111111111u);
   // A server that answers with another size must not make us write beyond the application's variable.
   int narrow[2] = {5, 5};
-  EXPECT_NE(calls::cuMemPoolGetAttribute(client_, pool, CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC, narrow), CUDA_SUCCESS);
+  EXPECT_NE(calls::cuMemPoolGetAttribute(client_, pool, CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC, narrow),
+            CUDA_SUCCESS);
   EXPECT_EQ(narrow[1], 5);
 }
 
@@ -218,8 +228,9 @@ TEST_F(GeneratedCalls, ArraysShorterThanTheirCount) {
   const cuuint32_t box[3] = {8, 8, 1};
   const cuuint32_t steps[3] = {1, 1, 1};
   CUtensorMap map;
-  ASSERT_EQ(calls::cuTensorMapEncodeTiled(client_, &map, CU_TENSOR_MAP_DATA_TYPE_FLOAT32, 3, reinterpret_cast<void*>(0x7000),
-                                          sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE,
+  ASSERT_EQ(calls::cuTensorMapEncodeTiled(client_, &map, CU_TENSOR_MAP_DATA_TYPE_FLOAT32, 3,
+                                          reinterpret_cast<void*>(0x7000), sizes, strides, box, steps,
+                                          CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE,
                                           CU_TENSOR_MAP_L2_PROMOTION_NONE, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
             CUDA_SUCCESS);
   const auto command = test_.server.commands_of(Opcode::kTensorMapEncodeTiled, 1).at(0);
@@ -238,7 +249,8 @@ class GeneratedCallsOnOtherDevices : public GeneratedCalls {
 TEST_F(GeneratedCallsOnOtherDevices, DeviceNumbersAreTranslated) {
   int can = 0;
   ASSERT_EQ(calls::cuDeviceCanAccessPeer(client_, &can, 0, 1), CUDA_SUCCESS);
-  const auto request = test_.server.commands_of(Opcode::kDeviceCanAccessPeer, 1).at(0).as<wire::DeviceCanAccessPeerRequest>();
+  const auto request =
+      test_.server.commands_of(Opcode::kDeviceCanAccessPeer, 1).at(0).as<wire::DeviceCanAccessPeerRequest>();
   EXPECT_EQ(request.dev, 2);
   EXPECT_EQ(request.peerDev, 0);
   EXPECT_EQ(calls::cuDeviceCanAccessPeer(client_, &can, 0, 2), CUDA_ERROR_INVALID_DEVICE);
@@ -249,7 +261,9 @@ TEST_F(GeneratedCallsOnOtherDevices, AlsoInsideStructs) {
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
   size_t granularity = 0;
-  ASSERT_EQ(calls::cuMemGetAllocationGranularity(client_, &granularity, &properties, CU_MEM_ALLOC_GRANULARITY_MINIMUM), CUDA_SUCCESS);
+  ASSERT_EQ(calls::cuMemGetAllocationGranularity(client_, &granularity, &properties,
+                                                 CU_MEM_ALLOC_GRANULARITY_MINIMUM),
+            CUDA_SUCCESS);
   CUmemAccessDesc access[2] = {{{CU_MEM_LOCATION_TYPE_DEVICE, 1}, CU_MEM_ACCESS_FLAGS_PROT_READWRITE},
                                {{CU_MEM_LOCATION_TYPE_HOST, 1}, CU_MEM_ACCESS_FLAGS_PROT_READ}};
   ASSERT_EQ(calls::cuMemSetAccess(client_, 0x1000, 4096, access, 2), CUDA_SUCCESS);

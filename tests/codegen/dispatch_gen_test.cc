@@ -69,8 +69,12 @@ class GeneratedDispatch : public testing::Test {
 };
 
 TEST_F(GeneratedDispatch, ACreatedObjectHasTheClientsHandle) {
-  driver_.cuEventCreate = [](CUevent* event, unsigned) { return *event = native<CUevent>(0x51), CUDA_SUCCESS; };
-  driver_.cuEventQuery = [](CUevent event) { return event == native<CUevent>(0x51) ? CUDA_ERROR_NOT_READY : CUDA_ERROR_UNKNOWN; };
+  driver_.cuEventCreate = [](CUevent* event, unsigned) {
+    return *event = native<CUevent>(0x51), CUDA_SUCCESS;
+  };
+  driver_.cuEventQuery = [](CUevent event) {
+    return event == native<CUevent>(0x51) ? CUDA_ERROR_NOT_READY : CUDA_ERROR_UNKNOWN;
+  };
   EXPECT_EQ(run(wire::EventCreateRequest{.phEvent = {7, 2}}).result, CUDA_SUCCESS);
   EXPECT_EQ(run(wire::EventQueryRequest{.hEvent = {7, 2}}).result, CUDA_ERROR_NOT_READY);
   EXPECT_EQ(run(wire::EventQueryRequest{.hEvent = {7, 1}}).result, CUDA_ERROR_INVALID_HANDLE);
@@ -83,7 +87,9 @@ TEST_F(GeneratedDispatch, WhatTheDriverRefusedToCreateIsUnknown) {
 }
 
 TEST_F(GeneratedDispatch, CreatingUnderATakenHandleEndsTheSession) {
-  driver_.cuEventCreate = [](CUevent* event, unsigned) { return *event = native<CUevent>(0x51), CUDA_SUCCESS; };
+  driver_.cuEventCreate = [](CUevent* event, unsigned) {
+    return *event = native<CUevent>(0x51), CUDA_SUCCESS;
+  };
   EXPECT_TRUE(run(wire::EventCreateRequest{.phEvent = {7, 2}}).violation.empty());
   EXPECT_FALSE(run(wire::EventCreateRequest{.phEvent = {7, 3}}).violation.empty());
 }
@@ -105,7 +111,9 @@ TEST_F(GeneratedDispatch, ADestroyWithReplyForgetsOnSuccessOnly) {
 
 TEST_F(GeneratedDispatch, AWaitIsDeferredAndResolvesItsHandlesBefore) {
   name(HandleKind::kEvent, {7, 2}, 0x51);
-  driver_.cuEventSynchronize = [](CUevent event) { return ++seen.calls, event == native<CUevent>(0x51) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN; };
+  driver_.cuEventSynchronize = [](CUevent event) {
+    return ++seen.calls, event == native<CUevent>(0x51) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN;
+  };
   const DispatchOutcome outcome = run(wire::EventSynchronizeRequest{.hEvent = {7, 2}});
   ASSERT_TRUE(outcome.deferred);
   EXPECT_EQ(seen.calls, 0);
@@ -128,18 +136,24 @@ TEST_F(GeneratedDispatch, ListsComeInTwoCalls) {
   name(HandleKind::kGraphNode, {9, 9}, 0x110);  // the client made the second one itself
   driver_.cuGraphGetNodes = &three_nodes;
   wire::GraphGetNodesReply count;
-  EXPECT_EQ(run(wire::GraphGetNodesRequest{.hGraph = {1, 1}, .wants_nodes = false, .numNodes = 77}, &count).result, CUDA_SUCCESS);
+  EXPECT_EQ(
+      run(wire::GraphGetNodesRequest{.hGraph = {1, 1}, .wants_nodes = false, .numNodes = 77}, &count).result,
+      CUDA_SUCCESS);
   EXPECT_EQ(count.numNodes, 3u);
   EXPECT_TRUE(count.nodes.empty());
 
   wire::GraphGetNodesReply list;
-  EXPECT_EQ(run(wire::GraphGetNodesRequest{.hGraph = {1, 1}, .wants_nodes = true, .numNodes = 5}, &list).result, CUDA_SUCCESS);
+  EXPECT_EQ(
+      run(wire::GraphGetNodesRequest{.hGraph = {1, 1}, .wants_nodes = true, .numNodes = 5}, &list).result,
+      CUDA_SUCCESS);
   ASSERT_EQ(list.nodes.size(), 3u);
   EXPECT_GE(list.nodes[0].index, wire::kServerIndexBase);
   EXPECT_EQ(list.nodes[1], (Handle{9, 9}));
 
   wire::GraphGetNodesReply part;
-  EXPECT_EQ(run(wire::GraphGetNodesRequest{.hGraph = {1, 1}, .wants_nodes = true, .numNodes = 2}, &part).result, CUDA_SUCCESS);
+  EXPECT_EQ(
+      run(wire::GraphGetNodesRequest{.hGraph = {1, 1}, .wants_nodes = true, .numNodes = 2}, &part).result,
+      CUDA_SUCCESS);
   EXPECT_EQ(part.nodes.size(), 2u);
 }
 
@@ -156,7 +170,8 @@ TEST_F(GeneratedDispatch, AnArrayShorterThanItSaysEndsTheSession) {
   driver_.cuGraphAddEmptyNode = [](CUgraphNode* node, CUgraph, const CUgraphNode*, size_t count) {
     return ++seen.calls, seen.dependencies = count, *node = native<CUgraphNode>(0x30), CUDA_SUCCESS;
   };
-  wire::GraphAddEmptyNodeRequest request{.phGraphNode = {3, 1}, .hGraph = {1, 1}, .dependencies = {{2, 1}}, .numDependencies = 1000};
+  wire::GraphAddEmptyNodeRequest request{
+      .phGraphNode = {3, 1}, .hGraph = {1, 1}, .dependencies = {{2, 1}}, .numDependencies = 1000};
   EXPECT_FALSE(run(request).violation.empty());
   EXPECT_EQ(seen.calls, 0);
   request.numDependencies = 1;
@@ -170,8 +185,9 @@ TEST_F(GeneratedDispatch, AttributesHaveTheSizeOfTheirKind) {
     return std::memcpy(&seen.attribute, value, 8), CUDA_SUCCESS;
   };
   const uint64_t threshold = 0x1122334455667788;
-  wire::MemPoolSetAttributeRequest request{
-      .pool = {1, 1}, .attr = CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, .value = std::as_bytes(std::span(&threshold, 1))};
+  wire::MemPoolSetAttributeRequest request{.pool = {1, 1},
+                                           .attr = CU_MEMPOOL_ATTR_RELEASE_THRESHOLD,
+                                           .value = std::as_bytes(std::span(&threshold, 1))};
   EXPECT_EQ(run(request).result, CUDA_SUCCESS);
   EXPECT_EQ(seen.attribute, threshold);
   request.value = request.value.first(4);
@@ -230,7 +246,8 @@ TEST_F(GeneratedDispatch, SomeResultsComeWithTheFailure) {
 TEST_F(GeneratedDispatch, NumbersThatAreNoOpcodeEndTheSession) {
   for (const uint16_t number : {uint16_t{0}, uint16_t(wire::kLastOpcode + 1), uint16_t{0xFFFF}}) {
     CommandOutput out;
-    EXPECT_NE(run_bytes(static_cast<wire::Opcode>(number), {}, out).violation.find(std::to_string(number)), std::string::npos);
+    EXPECT_NE(run_bytes(static_cast<wire::Opcode>(number), {}, out).violation.find(std::to_string(number)),
+              std::string::npos);
   }
 }
 

@@ -1,5 +1,5 @@
-// Every generated message: it survives a round trip, with default and with awkward values, and no prefix of its
-// encoding, and nothing longer, decodes.
+// Every generated message: it survives a round trip, with default and with awkward values, and no prefix of
+// its encoding, and nothing longer, decodes.
 #include <gtest/gtest.h>
 
 #include "protocol/wire/opcodes_gen.h"
