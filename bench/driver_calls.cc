@@ -73,7 +73,9 @@ struct Bench {
   CUdeviceptr buffer = 0;
   std::vector<Row> rows;
 
-  void add(std::string name, std::string unit, double value) { rows.push_back({std::move(name), std::move(unit), value}); }
+  void add(std::string name, std::string unit, double value) {
+    rows.push_back({std::move(name), std::move(unit), value});
+  }
 
   void start() {
     const auto begin = Clock::now();
@@ -123,7 +125,10 @@ struct Bench {
 
   void small_calls() {
     auto* const sync = CALL(cuStreamSynchronize);
-    timed_calls("launch and synchronise", 5000, [&] { launch(stream); check(sync(stream), "sync"); });
+    timed_calls("launch and synchronise", 5000, [&] {
+      launch(stream);
+      check(sync(stream), "sync");
+    });
     size_t free_bytes = 0, total_bytes = 0;
     auto* const info = CALL(cuMemGetInfo_v2);
     timed_calls("cuMemGetInfo", 5000, [&] { check(info(&free_bytes, &total_bytes), "cuMemGetInfo"); });
@@ -150,7 +155,8 @@ struct Bench {
     std::vector<char> host(kLargestCopyBytes, 1);
     auto* const to_device = CALL(cuMemcpyHtoD_v2);
     auto* const to_host = CALL(cuMemcpyDtoH_v2);
-    for (size_t bytes : {size_t{64}, size_t{4} << 10, size_t{64} << 10, size_t{1} << 20, size_t{16} << 20, kLargestCopyBytes}) {
+    for (size_t bytes : {size_t{64}, size_t{4} << 10, size_t{64} << 10, size_t{1} << 20, size_t{16} << 20,
+                         kLargestCopyBytes}) {
       const int count = bytes >= (1 << 20) ? static_cast<int>((size_t{256} << 20) / bytes) : 2000;
       auto rate = [&](auto copy) {
         copy();
@@ -159,11 +165,13 @@ struct Bench {
         check(CALL(cuCtxSynchronize)(), "cuCtxSynchronize");
         return static_cast<double>(bytes) * count / seconds_since(begin) / 1e6;
       };
-      const std::string size = bytes < 1024 ? std::to_string(bytes) + " B"
+      const std::string size = bytes < 1024        ? std::to_string(bytes) + " B"
                                : bytes < (1 << 20) ? std::to_string(bytes >> 10) + " KiB"
                                                    : std::to_string(bytes >> 20) + " MiB";
-      add("host to device " + size, "MB/s", rate([&] { check(to_device(buffer, host.data(), bytes), "cuMemcpyHtoD"); }));
-      add("device to host " + size, "MB/s", rate([&] { check(to_host(host.data(), buffer, bytes), "cuMemcpyDtoH"); }));
+      add("host to device " + size, "MB/s",
+          rate([&] { check(to_device(buffer, host.data(), bytes), "cuMemcpyHtoD"); }));
+      add("device to host " + size, "MB/s",
+          rate([&] { check(to_host(host.data(), buffer, bytes), "cuMemcpyDtoH"); }));
     }
   }
 
@@ -190,7 +198,8 @@ struct Bench {
 
   void print(bool json) const {
     if (!json) {
-      for (const Row& row : rows) std::printf("%-34s %14.2f %s\n", row.name.c_str(), row.value, row.unit.c_str());
+      for (const Row& row : rows)
+        std::printf("%-34s %14.2f %s\n", row.name.c_str(), row.value, row.unit.c_str());
       return;
     }
     std::printf("[");

@@ -11,7 +11,8 @@ namespace {
 template <typename Request>
 CUresult fill(Client& client, const CUDA_KERNEL_NODE_PARAMS& from, Request* request) {
   // Exactly one of `func` and `kern` names the code.
-  const FunctionInfo* function = from.func != nullptr ? find_function(client, from.func) : find_function(client, from.kern);
+  const FunctionInfo* function =
+      from.func != nullptr ? find_function(client, from.func) : find_function(client, from.kern);
   if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   request->function = function->handle;
   request->grid_x = from.gridDimX;
@@ -36,7 +37,8 @@ CUresult cuGraphAddKernelNode_v2(Client& client, CUgraphNode* phGraphNode, CUgra
   if (const CUresult result = find(client, hGraph, &request.graph); result != CUDA_SUCCESS) return result;
   for (size_t i = 0; i < numDependencies; ++i) {
     wire::Handle dependency;
-    if (const CUresult result = find(client, dependencies[i], &dependency); result != CUDA_SUCCESS) return result;
+    if (const CUresult result = find(client, dependencies[i], &dependency); result != CUDA_SUCCESS)
+      return result;
     request.dependencies.push_back(dependency);
   }
   if (const CUresult result = fill(client, *nodeParams, &request); result != CUDA_SUCCESS) return result;

@@ -22,7 +22,8 @@ Result<std::unique_ptr<Source>> open_source() {
   if (config->timeout.given()) settings.welcome_timeout = config->timeout.value;
   settings.purpose = wire::SessionPurpose::kQuery;
   // NVML has no way to hand a sentence over, so it goes to the log.
-  auto logger = Logger::open({.level = config->log.value, .file_path = config->log_file.value, .name = "libnvidia-ml"});
+  auto logger =
+      Logger::open({.level = config->log.value, .file_path = config->log_file.value, .name = "libnvidia-ml"});
   return RemoteSource::open(
       [settings, log = logger ? *logger : Logger()]() -> Result<wire::WelcomeInfo> {
         auto connection = client::connect_to_server(settings);
@@ -38,4 +39,6 @@ Result<std::unique_ptr<Source>> open_source() {
 
 }  // namespace outboard::nvml
 
-extern "C" __attribute__((visibility("default"))) const char* outboard_client_version() { return OUTBOARD_VERSION; }
+extern "C" __attribute__((visibility("default"))) const char* outboard_client_version() {
+  return OUTBOARD_VERSION;
+}

@@ -88,7 +88,8 @@ class NvmlTest : public testing::Test {
     g_fake.devices = {a_device(1), a_device(2)};
   }
   void TearDown() override {
-    while (nvmlShutdown() == Return::kSuccess) {}
+    while (nvmlShutdown() == Return::kSuccess) {
+    }
   }
 };
 
@@ -144,7 +145,8 @@ TEST_F(NvmlTest, AHandleThatWeNeverGaveIsRefused) {
   ASSERT_EQ(nvmlInit_v2(), Return::kSuccess);
   char name[96];
   EXPECT_EQ(nvmlDeviceGetName(nullptr, name, sizeof name), Return::kInvalidArgument);
-  EXPECT_EQ(nvmlDeviceGetName(reinterpret_cast<Device*>(0x1234), name, sizeof name), Return::kInvalidArgument);
+  EXPECT_EQ(nvmlDeviceGetName(reinterpret_cast<Device*>(0x1234), name, sizeof name),
+            Return::kInvalidArgument);
 }
 
 TEST_F(NvmlTest, TextThatDoesNotFitIsNotCut) {
@@ -215,7 +217,8 @@ wire::WelcomeInfo a_welcome(uint64_t free_bytes) {
 TEST(RemoteSource, TakesFactsFromTheWelcomeAndAsksAgainOnlyWhenTheyAreStale) {
   ManualClock clock;
   int greetings = 0;
-  auto source = RemoteSource::open([&] { return Result<wire::WelcomeInfo>(a_welcome(900 - 100 * greetings++)); }, clock);
+  auto source = RemoteSource::open(
+      [&] { return Result<wire::WelcomeInfo>(a_welcome(900 - 100 * greetings++)); }, clock);
   ASSERT_TRUE(source) << source.error().message;
   EXPECT_EQ((*source)->driver_version(), "13.0");
   ASSERT_EQ((*source)->devices().size(), 1u);

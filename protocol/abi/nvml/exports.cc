@@ -72,7 +72,8 @@ NVML_API const char* nvmlErrorString(Return value) { return outboard::nvml::retu
 
 NVML_API Return nvmlSystemGetDriverVersion(char* version, unsigned length) {
   auto source = library().source();
-  return source ? outboard::nvml::copy_text(source->driver_version(), version, length) : Return::kUninitialized;
+  return source ? outboard::nvml::copy_text(source->driver_version(), version, length)
+                : Return::kUninitialized;
 }
 
 NVML_API Return nvmlSystemGetNVMLVersion(char* version, unsigned length) {
@@ -85,23 +86,38 @@ NVML_API Return nvmlSystemGetCudaDriverVersion(int* version) {
   auto source = library().source();
   return source ? give(version, source->cuda_driver_version()) : Return::kUninitialized;
 }
-NVML_API Return nvmlSystemGetCudaDriverVersion_v2(int* version) { return nvmlSystemGetCudaDriverVersion(version); }
+NVML_API Return nvmlSystemGetCudaDriverVersion_v2(int* version) {
+  return nvmlSystemGetCudaDriverVersion(version);
+}
 
 NVML_API Return nvmlDeviceGetCount(unsigned* count) { return library().device_count(count); }
 NVML_API Return nvmlDeviceGetCount_v2(unsigned* count) { return library().device_count(count); }
-NVML_API Return nvmlDeviceGetHandleByIndex(unsigned index, Device** out) { return library().device_by_index(index, out); }
-NVML_API Return nvmlDeviceGetHandleByIndex_v2(unsigned index, Device** out) { return library().device_by_index(index, out); }
-NVML_API Return nvmlDeviceGetHandleByUUID(const char* uuid, Device** out) { return library().device_by_uuid(uuid, out); }
-NVML_API Return nvmlDeviceGetHandleByPciBusId(const char* id, Device** out) { return library().device_by_bus_id(id, out); }
-NVML_API Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, Device** out) { return library().device_by_bus_id(id, out); }
+NVML_API Return nvmlDeviceGetHandleByIndex(unsigned index, Device** out) {
+  return library().device_by_index(index, out);
+}
+NVML_API Return nvmlDeviceGetHandleByIndex_v2(unsigned index, Device** out) {
+  return library().device_by_index(index, out);
+}
+NVML_API Return nvmlDeviceGetHandleByUUID(const char* uuid, Device** out) {
+  return library().device_by_uuid(uuid, out);
+}
+NVML_API Return nvmlDeviceGetHandleByPciBusId(const char* id, Device** out) {
+  return library().device_by_bus_id(id, out);
+}
+NVML_API Return nvmlDeviceGetHandleByPciBusId_v2(const char* id, Device** out) {
+  return library().device_by_bus_id(id, out);
+}
 
 NVML_API Return nvmlDeviceGetIndex(Device* device, unsigned* index) {
   return with_device(device, [&](const Device& d) { return give(index, static_cast<unsigned>(d.index)); });
 }
-NVML_API Return nvmlDeviceGetMinorNumber(Device* device, unsigned* minor) { return nvmlDeviceGetIndex(device, minor); }
+NVML_API Return nvmlDeviceGetMinorNumber(Device* device, unsigned* minor) {
+  return nvmlDeviceGetIndex(device, minor);
+}
 
 NVML_API Return nvmlDeviceGetName(Device* device, char* name, unsigned length) {
-  return with_device(device, [&](const Device& d) { return outboard::nvml::copy_text(d.facts.name, name, length); });
+  return with_device(device,
+                     [&](const Device& d) { return outboard::nvml::copy_text(d.facts.name, name, length); });
 }
 
 NVML_API Return nvmlDeviceGetUUID(Device* device, char* uuid, unsigned length) {
@@ -117,13 +133,18 @@ NVML_API Return nvmlDeviceGetPciInfo_v3(Device* device, PciInfo* pci) {
     pci->domain = d.facts.pci_domain;
     pci->bus = d.facts.pci_bus;
     pci->device = d.facts.pci_device;
-    outboard::nvml::copy_text(outboard::nvml::bus_id_text(d.facts, true), pci->bus_id_legacy, sizeof pci->bus_id_legacy);
+    outboard::nvml::copy_text(outboard::nvml::bus_id_text(d.facts, true), pci->bus_id_legacy,
+                              sizeof pci->bus_id_legacy);
     outboard::nvml::copy_text(outboard::nvml::bus_id_text(d.facts, false), pci->bus_id, sizeof pci->bus_id);
     return Return::kSuccess;
   });
 }
-NVML_API Return nvmlDeviceGetPciInfo_v2(Device* device, PciInfo* pci) { return nvmlDeviceGetPciInfo_v3(device, pci); }
-NVML_API Return nvmlDeviceGetPciInfo(Device* device, PciInfo* pci) { return nvmlDeviceGetPciInfo_v3(device, pci); }
+NVML_API Return nvmlDeviceGetPciInfo_v2(Device* device, PciInfo* pci) {
+  return nvmlDeviceGetPciInfo_v3(device, pci);
+}
+NVML_API Return nvmlDeviceGetPciInfo(Device* device, PciInfo* pci) {
+  return nvmlDeviceGetPciInfo_v3(device, pci);
+}
 
 NVML_API Return nvmlDeviceGetMemoryInfo(Device* device, Memory* memory) {
   return with_device(device, [&](const Device& d) {

@@ -1,8 +1,8 @@
 #include "protocol/abi/nvml/library.h"
 
+#include <strings.h>
 #include <cstdio>
 #include <cstring>
-#include <strings.h>
 
 namespace outboard::nvml {
 
@@ -137,8 +137,7 @@ std::string uuid_text(const std::array<uint8_t, 16>& uuid) {
 std::string bus_id_text(const DeviceFacts& facts, bool legacy) {
   char text[kBusIdBytes];
   std::snprintf(text, sizeof text, legacy ? "%04X:%02X:%02X.0" : "%08X:%02X:%02X.0",
-                facts.pci_domain & (legacy ? 0xFFFFu : ~0u), facts.pci_bus & 0xFF,
-                facts.pci_device & 0xFF);
+                facts.pci_domain & (legacy ? 0xFFFFu : ~0u), facts.pci_bus & 0xFF, facts.pci_device & 0xFF);
   return text;
 }
 

@@ -29,10 +29,10 @@ enum class Return : int {
 // nvmlDevice_t: opaque for programs; here the address of one of our Device objects.
 struct Device;
 
-inline constexpr unsigned kBusIdBytes = 32;        // NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE
-inline constexpr unsigned kBusIdLegacyBytes = 16;  // ..._BUFFER_V2_SIZE
+inline constexpr unsigned kBusIdBytes = 32;                      // NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE
+inline constexpr unsigned kBusIdLegacyBytes = 16;                // ..._BUFFER_V2_SIZE
 inline constexpr unsigned long long kValueNotAvailable = ~0ull;  // NVML_VALUE_NOT_AVAILABLE
-inline constexpr unsigned kNoInstance = 0xFFFF'FFFFu;  // gpuInstanceId of a process outside MIG
+inline constexpr unsigned kNoInstance = 0xFFFF'FFFFu;            // gpuInstanceId of a process outside MIG
 
 struct PciInfo {  // nvmlPciInfo_t as of v3
   char bus_id_legacy[kBusIdLegacyBytes];

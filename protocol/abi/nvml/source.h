@@ -41,8 +41,8 @@ struct BusyPercent {
 class Source {
  public:
   virtual ~Source() = default;
-  virtual std::string driver_version() const = 0;   // "580.65" style; ours says what drives the device
-  virtual int cuda_driver_version() const = 0;      // 13000 style
+  virtual std::string driver_version() const = 0;  // "580.65" style; ours says what drives the device
+  virtual int cuda_driver_version() const = 0;     // 13000 style
   virtual const std::vector<DeviceFacts>& devices() const = 0;  // stable for the Source's life
   // kUnsupported where the other side cannot tell.
   virtual Result<MemoryUse> memory(size_t device) = 0;

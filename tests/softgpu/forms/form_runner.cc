@@ -21,7 +21,8 @@ void note_forms(const std::string& code) {
   std::stringstream statements(code);
   for (std::string statement; std::getline(statements, statement, ';');) {
     size_t at = statement.find_first_not_of(" \n\t{}");
-    if (at != std::string::npos && statement[at] == '@') at = statement.find_first_not_of(" ", statement.find(' ', at));
+    if (at != std::string::npos && statement[at] == '@')
+      at = statement.find_first_not_of(" ", statement.find(' ', at));
     if (at == std::string::npos) continue;
     const std::string opcode = statement.substr(at, statement.find_first_of(" \n\t", at) - at);
     if (const Form* form = table.find(opcode)) used_forms().insert(form->text);
@@ -48,8 +49,10 @@ std::string kernel_text(const FormCase& test) {
       ".version 8.6\n.target sm_90a\n.address_size 64\n"
       ".visible .entry form(.param .u64 in, .param .u64 out, .param .u64 mem) {\n"
       ".reg .b64 %rd_in, %rd_out, %rd_mem, %rd_lane; .reg .b32 %tmp; .reg .b32 %s<8>; .reg .b64 %d<8>;\n";
-  for (size_t i = 0; i < test.inputs.size(); ++i) text += std::string(".reg .") + test.inputs[i].type + " %i" + std::to_string(i) + ";\n";
-  for (size_t i = 0; i < test.outputs.size(); ++i) text += std::string(".reg .") + test.outputs[i] + " %o" + std::to_string(i) + ";\n";
+  for (size_t i = 0; i < test.inputs.size(); ++i)
+    text += std::string(".reg .") + test.inputs[i].type + " %i" + std::to_string(i) + ";\n";
+  for (size_t i = 0; i < test.outputs.size(); ++i)
+    text += std::string(".reg .") + test.outputs[i] + " %o" + std::to_string(i) + ";\n";
   text += test.declarations +
           "\nmov.u32 %tmp, %tid.x; mul.wide.u32 %rd_lane, %tmp, 8;\n"
           "ld.param.u64 %rd_in, [in]; ld.param.u64 %rd_out, [out]; ld.param.u64 %rd_mem, [mem];\n"
@@ -71,11 +74,14 @@ FormResult run_form(const FormCase& test, Isa isa) {
   if (!program) return {1, log.error + "\n" + kernel_text(test), {}, {}};
   note_forms(test.code);
   TestDevice device;
-  auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> { return device.allocate(variable.bytes); });
+  auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> {
+    return device.allocate(variable.bytes);
+  });
   if (!loaded) return {1, loaded.error().message, {}, {}};
   std::vector<uint64_t> in;
   for (const Input& input : test.inputs) in.insert(in.end(), input.row.begin(), input.row.end());
-  const uint64_t in_at = device.upload(in), out_at = device.allocate(256 * std::max<size_t>(test.outputs.size(), 1));
+  const uint64_t in_at = device.upload(in),
+                 out_at = device.allocate(256 * std::max<size_t>(test.outputs.size(), 1));
   const uint64_t memory_at = device.upload(test.memory.empty() ? std::vector<uint8_t>(16) : test.memory);
   LaunchRequest request;
   request.module = loaded->get();
@@ -106,7 +112,8 @@ std::vector<Isa> available_isas() {
 std::string forms_without_test(const std::string& group) {
   std::string missing;
   for (const auto& form : form_table(Isa::kBest).forms()) {
-    if (form->group == group && (form->flags & kInternal) == 0 && !used_forms().contains(form->text)) missing += form->text + "\n";
+    if (form->group == group && (form->flags & kInternal) == 0 && !used_forms().contains(form->text))
+      missing += form->text + "\n";
   }
   return missing;
 }

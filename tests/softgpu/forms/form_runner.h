@@ -50,10 +50,10 @@ struct FormCase {
   // registers, %d0, ... 64-bit ones; %rd_mem holds the global address of `memory`.
   std::string code;
   std::vector<Input> inputs;
-  std::vector<const char*> outputs;   // register types
-  std::vector<uint8_t> memory = {};   // global memory that the code may use
-  std::string declarations = {};      // at the start of the kernel: .shared arrays and the like
-  uint32_t lanes = 32;                // threads of the one warp
+  std::vector<const char*> outputs;  // register types
+  std::vector<uint8_t> memory = {};  // global memory that the code may use
+  std::string declarations = {};     // at the start of the kernel: .shared arrays and the like
+  uint32_t lanes = 32;               // threads of the one warp
 };
 
 struct FormResult {

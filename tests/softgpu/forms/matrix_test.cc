@@ -25,15 +25,24 @@ uint64_t encode_float(double value, int exponent_bits, int mantissa_bits) {
   int exponent;
   double fraction = std::frexp(std::fabs(value), &exponent);  // fraction in [0.5, 1)
   const int bias = (1 << (exponent_bits - 1)) - 1;
-  uint64_t mantissa = static_cast<uint64_t>(std::llround((fraction * 2 - 1) * std::ldexp(1.0, mantissa_bits)));
-  return uint64_t{value < 0} << (exponent_bits + mantissa_bits) | static_cast<uint64_t>(exponent - 1 + bias) << mantissa_bits | mantissa;
+  uint64_t mantissa =
+      static_cast<uint64_t>(std::llround((fraction * 2 - 1) * std::ldexp(1.0, mantissa_bits)));
+  return uint64_t{value < 0} << (exponent_bits + mantissa_bits) |
+         static_cast<uint64_t>(exponent - 1 + bias) << mantissa_bits | mantissa;
 }
 
 Element float_element(const char* name, unsigned bits, int exponent_bits, int mantissa_bits) {
-  return {name, bits, [=](double v) { return encode_float(v, exponent_bits, mantissa_bits) << (std::string(name) == "tf32" ? 13 : 0); }, true};
+  return {name, bits,
+          [=](double v) {
+            return encode_float(v, exponent_bits, mantissa_bits) << (std::string(name) == "tf32" ? 13 : 0);
+          },
+          true};
 }
 Element integer_element(const char* name, unsigned bits, bool is_signed) {
-  return {name, bits, [=](double v) { return static_cast<uint64_t>(static_cast<int64_t>(v)) & ((uint64_t{1} << bits) - 1); }, is_signed};
+  return {
+      name, bits,
+      [=](double v) { return static_cast<uint64_t>(static_cast<int64_t>(v)) & ((uint64_t{1} << bits) - 1); },
+      is_signed};
 }
 Element element(const std::string& name) {
   if (name == "f16") return float_element("f16", 16, 5, 10);
@@ -65,7 +74,8 @@ unsigned accumulator_registers(const std::string& type, unsigned m) { return typ
 std::string group(const char* prefix, unsigned first, unsigned count) {
   if (count == 1) return prefix + std::to_string(first);
   std::string text = "{";
-  for (unsigned i = 0; i < count; ++i) text += (i ? "," : "") + std::string(prefix) + std::to_string(first + i);
+  for (unsigned i = 0; i < count; ++i)
+    text += (i ? "," : "") + std::string(prefix) + std::to_string(first + i);
   return text + "}";
 }
 
@@ -85,14 +95,20 @@ class Product {
     const unsigned v = a_.bits >= 32 ? 1 : 32 / a_.bits, lanes = 32;
     const unsigned a_count = shape_.m * shape_.k / lanes / v, b_count = 8 * shape_.k / lanes / v;
     const char* ab_type = a_.bits == 64 ? "b64" : "b32";
-    for (unsigned r = 0; r < a_count; ++r) test.inputs.push_back({ab_type, row_of([&](unsigned lane) { return a_register(r, lane, v); })});
-    for (unsigned r = 0; r < b_count; ++r) test.inputs.push_back({ab_type, row_of([&](unsigned lane) { return b_register(r, lane, v); })});
-    const unsigned c_count = accumulator_registers(shape_.c, shape_.m), d_count = accumulator_registers(shape_.d, shape_.m);
-    for (unsigned r = 0; r < c_count; ++r) test.inputs.push_back({accumulator_type(shape_.c), row_of([&](unsigned lane) { return c_register(r, lane); })});
+    for (unsigned r = 0; r < a_count; ++r)
+      test.inputs.push_back({ab_type, row_of([&](unsigned lane) { return a_register(r, lane, v); })});
+    for (unsigned r = 0; r < b_count; ++r)
+      test.inputs.push_back({ab_type, row_of([&](unsigned lane) { return b_register(r, lane, v); })});
+    const unsigned c_count = accumulator_registers(shape_.c, shape_.m),
+                   d_count = accumulator_registers(shape_.d, shape_.m);
+    for (unsigned r = 0; r < c_count; ++r)
+      test.inputs.push_back(
+          {accumulator_type(shape_.c), row_of([&](unsigned lane) { return c_register(r, lane); })});
     for (unsigned r = 0; r < d_count; ++r) test.outputs.push_back(accumulator_type(shape_.d));
-    test.code = "mma.sync.aligned.m" + std::to_string(shape_.m) + "n8k" + std::to_string(shape_.k) + ".row.col" + shape_.suffix + "." +
-                shape_.d + "." + shape_.a + "." + shape_.b + "." + shape_.c + " " + group("%o", 0, d_count) + ", " + group("%i", 0, a_count) +
-                ", " + group("%i", a_count, b_count) + ", " + group("%i", a_count + b_count, c_count) + ";";
+    test.code = "mma.sync.aligned.m" + std::to_string(shape_.m) + "n8k" + std::to_string(shape_.k) +
+                ".row.col" + shape_.suffix + "." + shape_.d + "." + shape_.a + "." + shape_.b + "." +
+                shape_.c + " " + group("%o", 0, d_count) + ", " + group("%i", 0, a_count) + ", " +
+                group("%i", a_count, b_count) + ", " + group("%i", a_count + b_count, c_count) + ";";
     return test;
   }
 
@@ -120,10 +136,13 @@ class Product {
   }
   uint64_t b_register(unsigned r, unsigned lane, unsigned v) const {
     uint64_t bits = 0;
-    for (unsigned e = 0; e < v; ++e) bits |= b_.encode(b_values_[v * (lane % 4) + e + 4 * v * r][lane / 4]) << (b_.bits * e);
+    for (unsigned e = 0; e < v; ++e)
+      bits |= b_.encode(b_values_[v * (lane % 4) + e + 4 * v * r][lane / 4]) << (b_.bits * e);
     return bits;
   }
-  double c_value(unsigned c, unsigned lane) const { return c_values_[lane / 4 + 8 * (c / 2)][2 * (lane % 4) + c % 2]; }
+  double c_value(unsigned c, unsigned lane) const {
+    return c_values_[lane / 4 + 8 * (c / 2)][2 * (lane % 4) + c % 2];
+  }
   uint64_t c_register(unsigned r, unsigned lane) const {
     if (shape_.c == "f64") return bits_of(c_value(r, lane));
     if (shape_.c == "f32") return bits_of(static_cast<float>(c_value(r, lane)));
@@ -135,7 +154,9 @@ class Product {
     if (shape_.d == "f32") return static_cast<double>(value_of<float>(result.outputs[c][lane]));
     if (shape_.d == "s32") return value_of<int32_t>(result.outputs[c][lane]);
     const uint64_t half = result.outputs[c / 2][lane] >> (16 * (c % 2)) & 0xffff;
-    const double magnitude = (half & 0x7fff) == 0 ? 0 : std::ldexp(1.0 + static_cast<double>(half & 0x3ff) / 1024, static_cast<int>(half >> 10 & 31) - 15);
+    const double magnitude = (half & 0x7fff) == 0 ? 0
+                                                  : std::ldexp(1.0 + static_cast<double>(half & 0x3ff) / 1024,
+                                                               static_cast<int>(half >> 10 & 31) - 15);
     return half >> 15 ? -magnitude : magnitude;
   }
 
@@ -189,9 +210,11 @@ TEST(MatrixForms, IntegerSumsWrapOrSaturate) {
   for (bool saturate : {false, true}) {
     FormCase test;
     for (int i = 0; i < 2; ++i) test.inputs.push_back({"b32", row_of([](unsigned) { return 0x7f7f7f7fu; })});
-    for (int i = 0; i < 2; ++i) test.inputs.push_back({"b32", row_of([](unsigned) { return INT32_MAX - 10; })});
+    for (int i = 0; i < 2; ++i)
+      test.inputs.push_back({"b32", row_of([](unsigned) { return INT32_MAX - 10; })});
     test.outputs = {"b32", "b32"};
-    test.code = std::string("mma.sync.aligned.m8n8k16.row.col") + (saturate ? ".satfinite" : "") + ".s32.s8.s8.s32 {%o0,%o1}, %i0, %i1, {%i2,%i3};";
+    test.code = std::string("mma.sync.aligned.m8n8k16.row.col") + (saturate ? ".satfinite" : "") +
+                ".s32.s8.s8.s32 {%o0,%o1}, %i0, %i1, {%i2,%i3};";
     for (Isa isa : available_isas()) {
       const FormResult result = run_form(test, isa);
       ASSERT_EQ(result.code, 0) << result.message;
@@ -203,20 +226,31 @@ TEST(MatrixForms, IntegerSumsWrapOrSaturate) {
 }
 
 TEST(MatrixForms, SingleBitProductsCountOnes) {
-  struct BitShape { unsigned m, k; };
+  struct BitShape {
+    unsigned m, k;
+  };
   for (BitShape shape : {BitShape{8, 128}, BitShape{16, 128}, BitShape{16, 256}}) {
     for (const char* operation : {"xor", "and"}) {
-      const unsigned words = shape.k / 32, a_count = shape.m * words / 32, b_count = 8 * words / 32, d_count = shape.m / 4;
+      const unsigned words = shape.k / 32, a_count = shape.m * words / 32, b_count = 8 * words / 32,
+                     d_count = shape.m / 4;
       auto a_word = [](unsigned m, unsigned w) { return (m * 0x9e3779b9u + 7) ^ (w * 0x85ebca6bu); };
       auto b_word = [](unsigned n, unsigned w) { return (n * 0xc2b2ae35u + 3) ^ (w * 0x27d4eb2fu); };
       FormCase test;
       for (unsigned r = 0; r < a_count; ++r)
-        test.inputs.push_back({"b32", row_of([&](unsigned lane) { return shape.m == 16 ? a_word(lane / 4 + 8 * (r % 2), lane % 4 + 4 * (r / 2)) : a_word(lane / 4, lane % 4 + 4 * r); })});
-      for (unsigned r = 0; r < b_count; ++r) test.inputs.push_back({"b32", row_of([&](unsigned lane) { return b_word(lane / 4, lane % 4 + 4 * r); })});
-      for (unsigned r = 0; r < d_count; ++r) test.inputs.push_back({"b32", row_of([&](unsigned lane) { return lane + 100 * r; })});
+        test.inputs.push_back({"b32", row_of([&](unsigned lane) {
+                                 return shape.m == 16 ? a_word(lane / 4 + 8 * (r % 2), lane % 4 + 4 * (r / 2))
+                                                      : a_word(lane / 4, lane % 4 + 4 * r);
+                               })});
+      for (unsigned r = 0; r < b_count; ++r)
+        test.inputs.push_back(
+            {"b32", row_of([&](unsigned lane) { return b_word(lane / 4, lane % 4 + 4 * r); })});
+      for (unsigned r = 0; r < d_count; ++r)
+        test.inputs.push_back({"b32", row_of([&](unsigned lane) { return lane + 100 * r; })});
       for (unsigned r = 0; r < d_count; ++r) test.outputs.push_back("b32");
-      test.code = "mma.sync.aligned.m" + std::to_string(shape.m) + "n8k" + std::to_string(shape.k) + ".row.col.s32.b1.b1.s32." + operation + ".popc " +
-                  group("%o", 0, d_count) + ", " + group("%i", 0, a_count) + ", " + group("%i", a_count, b_count) + ", " + group("%i", a_count + b_count, d_count) + ";";
+      test.code = "mma.sync.aligned.m" + std::to_string(shape.m) + "n8k" + std::to_string(shape.k) +
+                  ".row.col.s32.b1.b1.s32." + operation + ".popc " + group("%o", 0, d_count) + ", " +
+                  group("%i", 0, a_count) + ", " + group("%i", a_count, b_count) + ", " +
+                  group("%i", a_count + b_count, d_count) + ";";
       for (Isa isa : available_isas()) {
         SCOPED_TRACE(test.code);
         const FormResult result = run_form(test, isa);
@@ -226,7 +260,8 @@ TEST(MatrixForms, SingleBitProductsCountOnes) {
             uint32_t want = lane + 100 * c;
             for (unsigned w = 0; w < words; ++w) {
               const uint32_t a = a_word(lane / 4 + 8 * (c / 2), w), b = b_word(2 * (lane % 4) + c % 2, w);
-              for (unsigned bit = 0; bit < 32; ++bit) want += (operation[0] == 'x' ? a ^ b : a & b) >> bit & 1;
+              for (unsigned bit = 0; bit < 32; ++bit)
+                want += (operation[0] == 'x' ? a ^ b : a & b) >> bit & 1;
             }
             ASSERT_EQ(result.outputs[c][lane], want) << "lane " << lane << ", register " << c;
           }
@@ -237,19 +272,24 @@ TEST(MatrixForms, SingleBitProductsCountOnes) {
 }
 
 // Element (row, column) of the 8 by 8 matrix number `matrix`.
-uint16_t matrix_element(unsigned matrix, unsigned row, unsigned column) { return static_cast<uint16_t>(matrix * 1000 + row * 10 + column); }
+uint16_t matrix_element(unsigned matrix, unsigned row, unsigned column) {
+  return static_cast<uint16_t>(matrix * 1000 + row * 10 + column);
+}
 
 uint32_t fragment(unsigned matrix, unsigned lane, bool transposed) {
   uint32_t bits = 0;
   for (unsigned e = 0; e < 2; ++e) {
     const unsigned row = lane / 4, column = 2 * (lane % 4) + e;
-    bits |= uint32_t{transposed ? matrix_element(matrix, column, row) : matrix_element(matrix, row, column)} << (16 * e);
+    bits |= uint32_t{transposed ? matrix_element(matrix, column, row) : matrix_element(matrix, row, column)}
+            << (16 * e);
   }
   return bits;
 }
 
 TEST(MatrixForms, MovmatrixTransposes) {
-  FormCase test{"movmatrix.sync.aligned.m8n8.trans.b16 %o0, %i0;", {{"b32", row_of([](unsigned lane) { return fragment(1, lane, false); })}}, {"b32"}};
+  FormCase test{"movmatrix.sync.aligned.m8n8.trans.b16 %o0, %i0;",
+                {{"b32", row_of([](unsigned lane) { return fragment(1, lane, false); })}},
+                {"b32"}};
   for (Isa isa : available_isas()) {
     const FormResult result = run_form(test, isa);
     ASSERT_EQ(result.code, 0) << result.message;
@@ -261,7 +301,8 @@ TEST(MatrixForms, MovmatrixTransposes) {
 std::string fill_shared(unsigned bytes) {
   std::string code;
   for (unsigned at = 0; at < bytes; at += 4 * 32)
-    code += "mov.u32 %s0, %tid.x; mad.lo.u32 %s1, %s0, 4, " + std::to_string(at) + "; cvt.u64.u32 %d0, %s1; add.u64 %d1, %rd_mem, %d0; "
+    code += "mov.u32 %s0, %tid.x; mad.lo.u32 %s1, %s0, 4, " + std::to_string(at) +
+            "; cvt.u64.u32 %d0, %s1; add.u64 %d1, %rd_mem, %d0; "
             "ld.global.b32 %s2, [%d1]; mov.u32 %s3, tile; add.u32 %s3, %s3, %s1; st.shared.b32 [%s3], %s2;\n";
   return code + "bar.sync 0;\n";
 }
@@ -289,19 +330,24 @@ TEST(MatrixForms, LdmatrixFromSharedAndGenericAddresses) {
         test.declarations = ".shared .align 16 .b8 tile[1024];";
         test.memory = tile_bytes();
         test.inputs.push_back({"b32", row_of([](unsigned lane) { return row_offset(lane / 8, lane % 8); })});
-        const std::string opcode = "ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) + (transposed ? ".trans" : "") + space + ".b16 ";
+        const std::string opcode = "ldmatrix.sync.aligned.m8n8.x" + std::to_string(count) +
+                                   (transposed ? ".trans" : "") + space + ".b16 ";
         const std::string address = *space ? "mov.u32 %s4, tile; add.u32 %s4, %s4, %i0;\n"
-                                           : "mov.u32 %s4, tile; add.u32 %s4, %s4, %i0; cvt.u64.u32 %d2, %s4; cvta.shared.u64 %d2, %d2;\n";
+                                           : "mov.u32 %s4, tile; add.u32 %s4, %s4, %i0; cvt.u64.u32 %d2, "
+                                             "%s4; cvta.shared.u64 %d2, %d2;\n";
         std::string registers = "{%o0";
         for (unsigned i = 0; i < count; ++i) test.outputs.push_back("b32");
         for (unsigned i = 1; i < count; ++i) registers += ",%o" + std::to_string(i);
-        test.code = fill_shared(1024) + address + opcode + registers + "}, [" + (*space ? "%s4" : "%d2") + "];";
+        test.code =
+            fill_shared(1024) + address + opcode + registers + "}, [" + (*space ? "%s4" : "%d2") + "];";
         for (Isa isa : available_isas()) {
           SCOPED_TRACE(opcode);
           const FormResult result = run_form(test, isa);
           ASSERT_EQ(result.code, 0) << result.message;
           for (unsigned i = 0; i < count; ++i)
-            for (unsigned lane = 0; lane < 32; ++lane) ASSERT_EQ(result.outputs[i][lane], fragment(i, lane, transposed)) << "matrix " << i << ", lane " << lane;
+            for (unsigned lane = 0; lane < 32; ++lane)
+              ASSERT_EQ(result.outputs[i][lane], fragment(i, lane, transposed))
+                  << "matrix " << i << ", lane " << lane;
         }
       }
     }
@@ -316,21 +362,28 @@ TEST(MatrixForms, StmatrixStoresWhatLdmatrixWouldLoad) {
         test.declarations = ".shared .align 16 .b8 tile[1024];";
         test.memory = std::vector<uint8_t>(1024, 0xee);
         test.inputs.push_back({"b32", row_of([](unsigned lane) { return row_offset(lane / 8, lane % 8); })});
-        for (unsigned i = 0; i < count; ++i) test.inputs.push_back({"b32", row_of([&](unsigned lane) { return fragment(i, lane, transposed); })});
-        const std::string opcode = "stmatrix.sync.aligned.m8n8.x" + std::to_string(count) + (transposed ? ".trans" : "") + space + ".b16";
+        for (unsigned i = 0; i < count; ++i)
+          test.inputs.push_back(
+              {"b32", row_of([&](unsigned lane) { return fragment(i, lane, transposed); })});
+        const std::string opcode = "stmatrix.sync.aligned.m8n8.x" + std::to_string(count) +
+                                   (transposed ? ".trans" : "") + space + ".b16";
         std::string registers = "{%i1";
         for (unsigned i = 1; i < count; ++i) registers += ",%i" + std::to_string(i + 1);
-        test.code = fill_shared(1024) + "mov.u32 %s4, tile; add.u32 %s4, %s4, %i0;\n" + opcode + " [%s4], " + registers + "};\nbar.sync 0;\n";
+        test.code = fill_shared(1024) + "mov.u32 %s4, tile; add.u32 %s4, %s4, %i0;\n" + opcode + " [%s4], " +
+                    registers + "};\nbar.sync 0;\n";
         for (unsigned at = 0; at < 1024; at += 128)
-          test.code += "mov.u32 %s0, %tid.x; mad.lo.u32 %s1, %s0, 4, " + std::to_string(at) + "; mov.u32 %s3, tile; add.u32 %s3, %s3, %s1; "
-                       "ld.shared.b32 %s2, [%s3]; cvt.u64.u32 %d0, %s1; add.u64 %d1, %rd_mem, %d0; st.global.b32 [%d1], %s2;\n";
+          test.code += "mov.u32 %s0, %tid.x; mad.lo.u32 %s1, %s0, 4, " + std::to_string(at) +
+                       "; mov.u32 %s3, tile; add.u32 %s3, %s3, %s1; "
+                       "ld.shared.b32 %s2, [%s3]; cvt.u64.u32 %d0, %s1; add.u64 %d1, %rd_mem, %d0; "
+                       "st.global.b32 [%d1], %s2;\n";
         for (Isa isa : available_isas()) {
           SCOPED_TRACE(opcode);
           const FormResult result = run_form(test, isa);
           ASSERT_EQ(result.code, 0) << result.message;
           std::vector<uint8_t> want(1024, 0xee);
           for (unsigned i = 0; i < count; ++i)
-            for (unsigned row = 0; row < 8; ++row) std::memcpy(&want[row_offset(i, row)], &tile_bytes()[row_offset(i, row)], 16);
+            for (unsigned row = 0; row < 8; ++row)
+              std::memcpy(&want[row_offset(i, row)], &tile_bytes()[row_offset(i, row)], 16);
           ASSERT_EQ(result.memory, want);
         }
       }
@@ -343,7 +396,8 @@ TEST(MatrixForms, LdmatrixRefusesBadRows) {
     FormCase test;
     test.declarations = ".shared .align 16 .b8 tile[1024];";
     test.outputs = {"b32"};
-    test.code = "mov.u32 %s4, tile; add.u32 %s4, %s4, " + std::to_string(address) + "; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%o0}, [%s4];";
+    test.code = "mov.u32 %s4, tile; add.u32 %s4, %s4, " + std::to_string(address) +
+                "; ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%o0}, [%s4];";
     const FormResult result = run_form(test, Isa::kBest);
     EXPECT_EQ(result.code, address == 8 ? 716 : 700) << result.message;
     EXPECT_NE(result.message.find("PTX line"), std::string::npos);

@@ -9,7 +9,8 @@ const Op* nothing(Warp& warp, const Op* op) { return op + 1; }
 
 // Copies that read fewer bytes than they write; the rest becomes zero. A lane that reads nothing
 // may have any source address.
-[[gnu::noinline]] bool copy_short(Warp& warp, const Op* op, u32 mask, u32 size, const u32* source_bytes, Access& to) {
+[[gnu::noinline]] bool copy_short(Warp& warp, const Op* op, u32 mask, u32 size, const u32* source_bytes,
+                                  Access& to) {
   alignas(64) u64 addresses[kLanes];
   widen_addresses(warp, op, op->r[2], static_cast<s32>(op->r[3]), kSecondAddress32, addresses);
   for (u32 rest = mask; rest != 0; rest &= rest - 1) {
@@ -19,7 +20,8 @@ const Op* nothing(Warp& warp, const Op* op) { return op + 1; }
     if (bytes == 0) continue;
     bool misaligned = addresses[lane] % size != 0;
     const std::byte* from = misaligned ? nullptr : translate_generic(warp, lane, addresses[lane], bytes);
-    if (from == nullptr) return bad_access(warp, op, lane, addresses[lane], bytes, "global", misaligned), false;
+    if (from == nullptr)
+      return bad_access(warp, op, lane, addresses[lane], bytes, "global", misaligned), false;
     __builtin_memcpy(to.lane[lane], from, bytes);
   }
   return true;
@@ -30,7 +32,8 @@ const Op* copy(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
   u32 size = op->r[4];
-  if (size != 4 && size != 8 && size != 16) return fault(warp, op, 715, first_lane(mask), "cp.async copies 4, 8 or 16 bytes");
+  if (size != 4 && size != 8 && size != 16)
+    return fault(warp, op, 715, first_lane(mask), "cp.async copies 4, 8 or 16 bytes");
   Access to, from;
   Layout layout = resolve_in<Window::kShared>(warp, op, 0, mask, size, false, to);
   if (layout == Layout::kFault) return nullptr;
@@ -93,7 +96,9 @@ OUTBOARD_INLINE const Op* each_barrier(Warp& warp, const Op* op, u32 at, F f) {
     u64 bits;
     __builtin_memcpy(&bits, access.lane[lane], 8);
     ok = f(bits, lane);
-    if (!ok) failed = fault(warp, op, 719, lane, "mbarrier count is outside 1..1048575, or more threads arrived than expected");
+    if (!ok)
+      failed = fault(warp, op, 719, lane,
+                     "mbarrier count is outside 1..1048575, or more threads arrived than expected");
     __builtin_memcpy(access.lane[lane], &bits, 8);
   }
   return ok ? op + 1 : failed;
@@ -138,7 +143,8 @@ template <Window W, bool Parity>
 const Op* test_wait(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op), done = 0;
   const Op* next = each_barrier<W>(warp, op, 1, [&](u64& bits, u32 lane) {
-    bool phase = Parity ? (warp.row<const u32>(op->r[3])[lane] & 1) != 0 : (warp.row<const u64>(op->r[3])[lane] >> 63) != 0;
+    bool phase = Parity ? (warp.row<const u32>(op->r[3])[lane] & 1) != 0
+                        : (warp.row<const u64>(op->r[3])[lane] >> 63) != 0;
     done |= u32{unpack(bits).phase != phase} << lane;
     return true;
   });

@@ -6,9 +6,11 @@ namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
 // 8-bit values live in 16-bit registers.
-template <typename T> using RowOf = std::conditional_t<sizeof(T) == 1, std::conditional_t<std::is_signed_v<T>, s16, u16>, T>;
+template <typename T>
+using RowOf = std::conditional_t<sizeof(T) == 1, std::conditional_t<std::is_signed_v<T>, s16, u16>, T>;
 
-template <typename T> struct Range {
+template <typename T>
+struct Range {
   static constexpr T kMin = std::is_signed_v<T> ? static_cast<T>(T{1} << (8 * sizeof(T) - 1)) : T{0};
   static constexpr T kMax = static_cast<T>(~kMin);
 };
@@ -20,7 +22,8 @@ struct IntegerToInteger {
     S value = static_cast<S>(from);
     if constexpr (Saturate) {
       constexpr bool kCanBeBelow = std::is_signed_v<S> && (!std::is_signed_v<D> || sizeof(D) < sizeof(S));
-      constexpr bool kCanBeAbove = sizeof(D) < sizeof(S) || (sizeof(D) == sizeof(S) && std::is_signed_v<D> && !std::is_signed_v<S>);
+      constexpr bool kCanBeAbove =
+          sizeof(D) < sizeof(S) || (sizeof(D) == sizeof(S) && std::is_signed_v<D> && !std::is_signed_v<S>);
       if constexpr (kCanBeBelow) {
         if (value < static_cast<S>(Range<D>::kMin)) return static_cast<RowOf<D>>(Range<D>::kMin);
       }
@@ -35,16 +38,37 @@ struct IntegerToInteger {
 template <typename T>
 OUTBOARD_INLINE T to_integral(T value, u32 mode) {
   if constexpr (sizeof(T) == 4) {
-    return mode == kNearest ? __builtin_rintf(value) : mode == kToZero ? __builtin_truncf(value) : mode == kDown ? __builtin_floorf(value) : __builtin_ceilf(value);
+    return mode == kNearest  ? __builtin_rintf(value)
+           : mode == kToZero ? __builtin_truncf(value)
+           : mode == kDown   ? __builtin_floorf(value)
+                             : __builtin_ceilf(value);
   } else {
-    return mode == kNearest ? __builtin_rint(value) : mode == kToZero ? __builtin_trunc(value) : mode == kDown ? __builtin_floor(value) : __builtin_ceil(value);
+    return mode == kNearest  ? __builtin_rint(value)
+           : mode == kToZero ? __builtin_trunc(value)
+           : mode == kDown   ? __builtin_floor(value)
+                             : __builtin_ceil(value);
   }
 }
 
 // How a float type is read from its row and as what it is computed.
-template <typename T> struct Floating { using Row = T; using Value = T; OUTBOARD_INLINE static T get(T bits) { return bits; } };
-template <> struct Floating<F16> { using Row = u16; using Value = f32; OUTBOARD_INLINE static f32 get(u16 bits) { return F16::widen(bits); } };
-template <> struct Floating<Bf16> { using Row = u16; using Value = f32; OUTBOARD_INLINE static f32 get(u16 bits) { return Bf16::widen(bits); } };
+template <typename T>
+struct Floating {
+  using Row = T;
+  using Value = T;
+  OUTBOARD_INLINE static T get(T bits) { return bits; }
+};
+template <>
+struct Floating<F16> {
+  using Row = u16;
+  using Value = f32;
+  OUTBOARD_INLINE static f32 get(u16 bits) { return F16::widen(bits); }
+};
+template <>
+struct Floating<Bf16> {
+  using Row = u16;
+  using Value = f32;
+  OUTBOARD_INLINE static f32 get(u16 bits) { return Bf16::widen(bits); }
+};
 
 // NaN becomes 0, what is out of range the nearest value in it.
 template <typename D, typename S, u32 Mode, bool Flush>
@@ -57,14 +81,18 @@ struct FloatToInteger {
     // One beyond the largest value is a power of two, exact in every float.
     constexpr Value kAbove = static_cast<Value>(static_cast<u64>(Range<D>::kMax / 2 + 1)) * 2;
     constexpr Value kBelow = static_cast<Value>(Range<D>::kMin);
-    D result = value < kAbove && value > kBelow ? static_cast<D>(value) : value >= kAbove ? Range<D>::kMax : Range<D>::kMin;
+    D result = value < kAbove && value > kBelow ? static_cast<D>(value)
+               : value >= kAbove                ? Range<D>::kMax
+                                                : Range<D>::kMin;
     return static_cast<RowOf<D>>(value == value ? result : D{0});
   }
 };
 
 // An integer as f32 with the lost bits remembered in the last one.
 template <typename S>
-OUTBOARD_INLINE f32 to_f32_odd(S value) requires std::is_integral_v<S> {
+OUTBOARD_INLINE f32 to_f32_odd(S value)
+  requires std::is_integral_v<S>
+{
   bool negative = value < 0;
   u64 magnitude = negative ? u64{0} - static_cast<u64>(static_cast<s64>(value)) : static_cast<u64>(value);
   u32 length = magnitude == 0 ? 0 : 64 - static_cast<u32>(__builtin_clzll(magnitude));
@@ -88,7 +116,10 @@ const Op* integer_to_float(Warp& warp, const Op* op) {
 // f32 to f16 with any rounding.
 template <u32 Mode>
 OUTBOARD_INLINE u16 narrow_f16(f32 value) {
-  constexpr int kMode = Mode == kNearest ? _MM_FROUND_TO_NEAREST_INT : Mode == kDown ? _MM_FROUND_TO_NEG_INF : Mode == kUp ? _MM_FROUND_TO_POS_INF : _MM_FROUND_TO_ZERO;
+  constexpr int kMode = Mode == kNearest ? _MM_FROUND_TO_NEAREST_INT
+                        : Mode == kDown  ? _MM_FROUND_TO_NEG_INF
+                        : Mode == kUp    ? _MM_FROUND_TO_POS_INF
+                                         : _MM_FROUND_TO_ZERO;
   u16 bits = _cvtss_sh(value, kMode);
   return (bits & 0x7fff) > 0x7c00 ? kNan16 : bits;
 }
@@ -105,8 +136,10 @@ OUTBOARD_INLINE u16 narrow_bf16(f32 value) {
 
 template <typename T, u32 Mode>
 OUTBOARD_INLINE u16 narrow(f32 value) {
-  if constexpr (std::is_same_v<T, F16>) return narrow_f16<Mode>(value);
-  else return narrow_bf16<Mode>(value);
+  if constexpr (std::is_same_v<T, F16>)
+    return narrow_f16<Mode>(value);
+  else
+    return narrow_bf16<Mode>(value);
 }
 
 // What may happen after narrowing to 16 bits.
@@ -122,9 +155,12 @@ template <typename D, typename S, u32 Mode>
 const Op* to_half(Warp& warp, const Op* op) {
   u32 aux = op->aux;
   if constexpr (std::is_integral_v<S>) {
-    return map<u16, RowOf<S>>(warp, op, [aux](RowOf<S> from) { return finish16<D>(narrow<D, Mode>(to_f32_odd(static_cast<S>(from))), aux); });
+    return map<u16, RowOf<S>>(warp, op, [aux](RowOf<S> from) {
+      return finish16<D>(narrow<D, Mode>(to_f32_odd(static_cast<S>(from))), aux);
+    });
   } else if constexpr (std::is_same_v<S, f64>) {
-    return map<u16, f64>(warp, op, [aux](f64 from) { return finish16<D>(narrow<D, Mode>(to_f32_odd(from)), aux); });
+    return map<u16, f64>(warp, op,
+                         [aux](f64 from) { return finish16<D>(narrow<D, Mode>(to_f32_odd(from)), aux); });
   } else {
     return map<u16, typename Floating<S>::Row>(warp, op, [aux](typename Floating<S>::Row from) {
       f32 value = Floating<S>::get(from);
@@ -214,7 +250,8 @@ OUTBOARD_INLINE u32 to_f8(f32 value, u32 aux) {
   s32 lowest = 1 - static_cast<s32>(kBias);
   s32 place = (exponent < lowest ? lowest : exponent) - static_cast<s32>(kMantissaBits);
   f32 magic = bits_as<f32>(static_cast<u32>(place + 23 + 127) << 23);
-  f32 rounded = magnitude >= 0x7f80'0000 ? bits_as<f32>(magnitude) : (bits_as<f32>(magnitude) + magic) - magic;
+  f32 rounded =
+      magnitude >= 0x7f80'0000 ? bits_as<f32>(magnitude) : (bits_as<f32>(magnitude) + magic) - magic;
   // Scaling down moves the exponent to f8's, subnormals included.
   u32 scaled = bits_as<u32>(rounded * bits_as<f32>((127 + kBias - 127) << 23)) >> (23 - kMantissaBits);
   if (rounded >= 0x1p60f || scaled > kLargest) scaled = kLargest;
@@ -235,20 +272,24 @@ OUTBOARD_INLINE f32 from_f8(u32 bits) {
 template <u32 ExponentBits>
 const Op* pack_f8(Warp& warp, const Op* op) {
   u32 aux = op->aux;
-  return map<u16, f32, f32>(warp, op, [aux](f32 a, f32 b) { return static_cast<u16>(to_f8<ExponentBits>(a, aux) << 8 | to_f8<ExponentBits>(b, aux)); });
+  return map<u16, f32, f32>(warp, op, [aux](f32 a, f32 b) {
+    return static_cast<u16>(to_f8<ExponentBits>(a, aux) << 8 | to_f8<ExponentBits>(b, aux));
+  });
 }
 template <u32 ExponentBits>
 const Op* pack_f8_halves(Warp& warp, const Op* op) {
   u32 aux = op->aux;
   return map<u16, u32>(warp, op, [aux](u32 pair) {
-    return static_cast<u16>(to_f8<ExponentBits>(F16::widen(static_cast<u16>(pair >> 16)), aux) << 8 | to_f8<ExponentBits>(F16::widen(static_cast<u16>(pair)), aux));
+    return static_cast<u16>(to_f8<ExponentBits>(F16::widen(static_cast<u16>(pair >> 16)), aux) << 8 |
+                            to_f8<ExponentBits>(F16::widen(static_cast<u16>(pair)), aux));
   });
 }
 template <u32 ExponentBits>
 const Op* unpack_f8(Warp& warp, const Op* op) {
   u32 aux = op->aux;
   return map<u32, u16>(warp, op, [aux](u16 pair) {
-    return u32{finish16<F16>(F16::narrow(from_f8<ExponentBits>(pair >> 8)), aux)} << 16 | finish16<F16>(F16::narrow(from_f8<ExponentBits>(pair & 0xff)), aux);
+    return u32{finish16<F16>(F16::narrow(from_f8<ExponentBits>(pair >> 8)), aux)} << 16 |
+           finish16<F16>(F16::narrow(from_f8<ExponentBits>(pair & 0xff)), aux);
   });
 }
 
@@ -256,38 +297,59 @@ const Op* unpack_f8(Warp& warp, const Op* op) {
 template <typename T>
 const Op* pack16(Warp& warp, const Op* op) {
   return map<u32, s32, s32>(warp, op, [](s32 a, s32 b) {
-    auto narrow_one = [](s32 v) { return u32{static_cast<u16>(v < Range<T>::kMin ? Range<T>::kMin : v > Range<T>::kMax ? Range<T>::kMax : static_cast<T>(v))}; };
+    auto narrow_one = [](s32 v) {
+      return u32{static_cast<u16>(v < Range<T>::kMin   ? Range<T>::kMin
+                                  : v > Range<T>::kMax ? Range<T>::kMax
+                                                       : static_cast<T>(v))};
+    };
     return narrow_one(a) << 16 | narrow_one(b);
   });
 }
 template <s32 Low, s32 High, u32 Bits>
 const Op* pack_small(Warp& warp, const Op* op) {
   return map<u32, s32, s32, u32>(warp, op, [](s32 a, s32 b, u32 c) {
-    auto narrow_one = [](s32 v) { return static_cast<u32>(v < Low ? Low : v > High ? High : v) & ((1u << Bits) - 1); };
+    auto narrow_one = [](s32 v) {
+      return static_cast<u32>(v < Low ? Low : v > High ? High : v) & ((1u << Bits) - 1);
+    };
     return c << (2 * Bits) | narrow_one(a) << Bits | narrow_one(b);
   });
 }
 
-template <typename T> constexpr const char* kName = "";
-template <> constexpr const char* kName<u8> = "u8";
-template <> constexpr const char* kName<u16> = "u16";
-template <> constexpr const char* kName<u32> = "u32";
-template <> constexpr const char* kName<u64> = "u64";
-template <> constexpr const char* kName<s8> = "s8";
-template <> constexpr const char* kName<s16> = "s16";
-template <> constexpr const char* kName<s32> = "s32";
-template <> constexpr const char* kName<s64> = "s64";
-template <> constexpr const char* kName<f32> = "f32";
-template <> constexpr const char* kName<f64> = "f64";
-template <> constexpr const char* kName<F16> = "f16";
-template <> constexpr const char* kName<Bf16> = "bf16";
+template <typename T>
+constexpr const char* kName = "";
+template <>
+constexpr const char* kName<u8> = "u8";
+template <>
+constexpr const char* kName<u16> = "u16";
+template <>
+constexpr const char* kName<u32> = "u32";
+template <>
+constexpr const char* kName<u64> = "u64";
+template <>
+constexpr const char* kName<s8> = "s8";
+template <>
+constexpr const char* kName<s16> = "s16";
+template <>
+constexpr const char* kName<s32> = "s32";
+template <>
+constexpr const char* kName<s64> = "s64";
+template <>
+constexpr const char* kName<f32> = "f32";
+template <>
+constexpr const char* kName<f64> = "f64";
+template <>
+constexpr const char* kName<F16> = "f16";
+template <>
+constexpr const char* kName<Bf16> = "bf16";
 
-template <typename... T> struct List {};
+template <typename... T>
+struct List {};
 using Integers = List<u8, u16, u32, u64, s8, s16, s32, s64>;
 
 template <typename D, typename S>
 void add(FormTable& t, const char* modifiers, Handler handler, u32 aux) {
-  t.add(Pattern("cvt", modifiers, ".", kName<D>, ".", kName<S>).text, Pattern("=", kName<D>, " ", kName<S>).text, handler, aux, kRelaxedWidths);
+  t.add(Pattern("cvt", modifiers, ".", kName<D>, ".", kName<S>).text,
+        Pattern("=", kName<D>, " ", kName<S>).text, handler, aux, kRelaxedWidths);
 }
 
 template <typename D, typename... S>
@@ -299,8 +361,12 @@ void add_integers_to(FormTable& t, List<S...>) {
 template <typename S, u32 Mode, typename... D>
 void add_float_to_integers(FormTable& t, const char* rounding, List<D...>) {
   using Row = typename Floating<S>::Row;
-  (add<D, S>(t, Pattern(rounding, "[.sat]").text, run<RowOf<D>, FloatToInteger<D, S, Mode, false>, Row>, 0), ...);
-  if constexpr (sizeof(Row) == 4) (add<D, S>(t, Pattern(rounding, ".ftz[.sat]").text, run<RowOf<D>, FloatToInteger<D, S, Mode, true>, Row>, 0), ...);
+  (add<D, S>(t, Pattern(rounding, "[.sat]").text, run<RowOf<D>, FloatToInteger<D, S, Mode, false>, Row>, 0),
+   ...);
+  if constexpr (sizeof(Row) == 4)
+    (add<D, S>(t, Pattern(rounding, ".ftz[.sat]").text, run<RowOf<D>, FloatToInteger<D, S, Mode, true>, Row>,
+               0),
+     ...);
 }
 
 template <typename... S>
@@ -308,8 +374,10 @@ void add_integers_to_floats(FormTable& t, List<S...>) {
   for (const Variant& rounding : kRoundings) {
     (add<f32, S>(t, rounding.text, integer_to_float<f32, S>, rounding.aux), ...);
     (add<f64, S>(t, rounding.text, integer_to_float<f64, S>, rounding.aux), ...);
-    (add<f32, S>(t, Pattern(rounding.text, ".sat").text, integer_to_float<f32, S>, rounding.aux | kSaturate), ...);
-    (add<f64, S>(t, Pattern(rounding.text, ".sat").text, integer_to_float<f64, S>, rounding.aux | kSaturate), ...);
+    (add<f32, S>(t, Pattern(rounding.text, ".sat").text, integer_to_float<f32, S>, rounding.aux | kSaturate),
+     ...);
+    (add<f64, S>(t, Pattern(rounding.text, ".sat").text, integer_to_float<f64, S>, rounding.aux | kSaturate),
+     ...);
   }
 }
 
@@ -337,10 +405,13 @@ void add_rounding(FormTable& t, const char* rounding, const char* integral) {
       add<F16, f32>(t, Pattern(rounding, relu.text).text, to_half<F16, f32, Mode>, kRelu);
       add<Bf16, f32>(t, Pattern(rounding, relu.text).text, to_half<Bf16, f32, Mode>, kRelu);
     }
-    t.add(Pattern("cvt", rounding, relu.text, ".f16x2.f32").text, "=b32 f32 f32", pack_halves<F16, Mode>, relu.aux);
-    t.add(Pattern("cvt", rounding, relu.text, ".bf16x2.f32").text, "=b32 f32 f32", pack_halves<Bf16, Mode>, relu.aux);
+    t.add(Pattern("cvt", rounding, relu.text, ".f16x2.f32").text, "=b32 f32 f32", pack_halves<F16, Mode>,
+          relu.aux);
+    t.add(Pattern("cvt", rounding, relu.text, ".bf16x2.f32").text, "=b32 f32 f32", pack_halves<Bf16, Mode>,
+          relu.aux);
   }
-  for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}, Variant{".ftz", kFlush}, Variant{".ftz.sat", kFlush | kSaturate}}) {
+  for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}, Variant{".ftz", kFlush},
+                               Variant{".ftz.sat", kFlush | kSaturate}}) {
     add<f32, f64>(t, Pattern(rounding, range.text).text, narrow_f64, Mode | range.aux);
     add<f32, f32>(t, Pattern(integral, range.text).text, same_float<f32, Mode>, range.aux);
     if (range.aux & kFlush) continue;
@@ -351,7 +422,8 @@ void add_rounding(FormTable& t, const char* rounding, const char* integral) {
 }
 
 void add_exact(FormTable& t) {
-  for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}, Variant{".ftz", kFlush}, Variant{".ftz.sat", kFlush | kSaturate}}) {
+  for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}, Variant{".ftz", kFlush},
+                               Variant{".ftz.sat", kFlush | kSaturate}}) {
     add<f64, f32>(t, range.text, widen_float<f64, f32>, range.aux);
     add<f32, F16>(t, range.text, widen_float<f32, F16>, range.aux & kSaturate);
     add<f32, f32>(t, range.text, same_float<f32, kKeep>, range.aux);
@@ -373,8 +445,10 @@ void add_small_floats(FormTable& t) {
   for (const Variant& relu : {Variant{"", 0}, Variant{".relu", kRelu}}) {
     t.add(Pattern("cvt.rn.satfinite", relu.text, ".e4m3x2.f32").text, "=b16 f32 f32", pack_f8<4>, relu.aux);
     t.add(Pattern("cvt.rn.satfinite", relu.text, ".e5m2x2.f32").text, "=b16 f32 f32", pack_f8<5>, relu.aux);
-    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e4m3x2.f16x2").text, "=b16 b32", pack_f8_halves<4>, relu.aux);
-    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e5m2x2.f16x2").text, "=b16 b32", pack_f8_halves<5>, relu.aux);
+    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e4m3x2.f16x2").text, "=b16 b32", pack_f8_halves<4>,
+          relu.aux);
+    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e5m2x2.f16x2").text, "=b16 b32", pack_f8_halves<5>,
+          relu.aux);
     t.add(Pattern("cvt.rn", relu.text, ".f16x2.e4m3x2").text, "=b32 b16", unpack_f8<4>, relu.aux);
     t.add(Pattern("cvt.rn", relu.text, ".f16x2.e5m2x2").text, "=b32 b16", unpack_f8<5>, relu.aux);
   }

@@ -107,7 +107,9 @@ struct Tanh {
 };
 
 struct Rsqrt {
-  OUTBOARD_INLINE f32 operator()(f32 a) const { return static_cast<f32>(1.0 / __builtin_sqrt(static_cast<f64>(a))); }
+  OUTBOARD_INLINE f32 operator()(f32 a) const {
+    return static_cast<f32>(1.0 / __builtin_sqrt(static_cast<f64>(a)));
+  }
 };
 
 void add_approximations(FormTable& t, const char* flush, u32 aux) {
@@ -127,25 +129,35 @@ void add_float32_forms(FormTable& table) {
   table.begin_group("float32");
   static constexpr Variant kFlushes[] = {{"", 0}, {".ftz", kFlush}};
   static constexpr Variant kSaturations[] = {{"", 0}, {".sat", kSaturate}};
-  static constexpr Variant kNans[] = {{".NaN", kNanWins}, {".xorsign.abs", kXorSign}, {".NaN.xorsign.abs", kNanWins | kXorSign}};
+  static constexpr Variant kNans[] = {
+      {".NaN", kNanWins}, {".xorsign.abs", kXorSign}, {".NaN.xorsign.abs", kNanWins | kXorSign}};
   for (const Variant& flush : kFlushes) {
     for (const Variant& rounding : kRoundings) {
       const char* optional = rounding.aux == kNearest ? "[.rn]" : rounding.text;
       for (const Variant& range : kSaturations) {
         u32 aux = flush.aux | rounding.aux | range.aux;
-        table.add(Pattern("add", optional, flush.text, range.text, ".f32").text, "=f32 f32 f32", rounded2<f32, FloatAdd>, aux);
-        table.add(Pattern("sub", optional, flush.text, range.text, ".f32").text, "=f32 f32 f32", rounded2<f32, FloatSub>, aux);
-        table.add(Pattern("mul", optional, flush.text, range.text, ".f32").text, "=f32 f32 f32", rounded2<f32, FloatMul>, aux);
-        table.add(Pattern("{fma,mad}", rounding.text, flush.text, range.text, ".f32").text, "=f32 f32 f32 f32", rounded3<f32, FloatFma>, aux);
+        table.add(Pattern("add", optional, flush.text, range.text, ".f32").text, "=f32 f32 f32",
+                  rounded2<f32, FloatAdd>, aux);
+        table.add(Pattern("sub", optional, flush.text, range.text, ".f32").text, "=f32 f32 f32",
+                  rounded2<f32, FloatSub>, aux);
+        table.add(Pattern("mul", optional, flush.text, range.text, ".f32").text, "=f32 f32 f32",
+                  rounded2<f32, FloatMul>, aux);
+        table.add(Pattern("{fma,mad}", rounding.text, flush.text, range.text, ".f32").text,
+                  "=f32 f32 f32 f32", rounded3<f32, FloatFma>, aux);
       }
       u32 aux = flush.aux | rounding.aux;
-      table.add(Pattern("div", rounding.text, flush.text, ".f32").text, "=f32 f32 f32", rounded2<f32, FloatDiv>, aux);
-      table.add(Pattern("rcp", rounding.text, flush.text, ".f32").text, "=f32 f32", rounded1<f32, FloatRcp>, aux);
-      table.add(Pattern("sqrt", rounding.text, flush.text, ".f32").text, "=f32 f32", rounded1<f32, FloatSqrt>, aux);
+      table.add(Pattern("div", rounding.text, flush.text, ".f32").text, "=f32 f32 f32",
+                rounded2<f32, FloatDiv>, aux);
+      table.add(Pattern("rcp", rounding.text, flush.text, ".f32").text, "=f32 f32", rounded1<f32, FloatRcp>,
+                aux);
+      table.add(Pattern("sqrt", rounding.text, flush.text, ".f32").text, "=f32 f32", rounded1<f32, FloatSqrt>,
+                aux);
     }
     for (const Variant& nan : kNans) {
-      table.add(Pattern("min", flush.text, nan.text, ".f32").text, "=f32 f32 f32", extremum<f32, false>, flush.aux | nan.aux);
-      table.add(Pattern("max", flush.text, nan.text, ".f32").text, "=f32 f32 f32", extremum<f32, true>, flush.aux | nan.aux);
+      table.add(Pattern("min", flush.text, nan.text, ".f32").text, "=f32 f32 f32", extremum<f32, false>,
+                flush.aux | nan.aux);
+      table.add(Pattern("max", flush.text, nan.text, ".f32").text, "=f32 f32 f32", extremum<f32, true>,
+                flush.aux | nan.aux);
     }
     add_approximations(table, flush.text, flush.aux);
   }

@@ -6,10 +6,18 @@ namespace {
 
 // The hardware computes these from the upper half of the operand and leaves the lower half of the
 // result zero; nvcc's code refines them.
-OUTBOARD_INLINE f64 upper_half(f64 value) { return bits_as<f64>(bits_as<u64>(value) & 0xffff'ffff'0000'0000); }
-struct RcpApprox { OUTBOARD_INLINE f64 operator()(f64 a) const { return upper_half(1.0 / upper_half(a)); } };
-struct RsqrtApprox { OUTBOARD_INLINE f64 operator()(f64 a) const { return upper_half(1.0 / __builtin_sqrt(upper_half(a))); } };
-struct Rsqrt { OUTBOARD_INLINE f64 operator()(f64 a) const { return 1.0 / __builtin_sqrt(a); } };
+OUTBOARD_INLINE f64 upper_half(f64 value) {
+  return bits_as<f64>(bits_as<u64>(value) & 0xffff'ffff'0000'0000);
+}
+struct RcpApprox {
+  OUTBOARD_INLINE f64 operator()(f64 a) const { return upper_half(1.0 / upper_half(a)); }
+};
+struct RsqrtApprox {
+  OUTBOARD_INLINE f64 operator()(f64 a) const { return upper_half(1.0 / __builtin_sqrt(upper_half(a))); }
+};
+struct Rsqrt {
+  OUTBOARD_INLINE f64 operator()(f64 a) const { return 1.0 / __builtin_sqrt(a); }
+};
 
 }  // namespace
 
@@ -20,10 +28,13 @@ void add_float64_forms(FormTable& table) {
     table.add(Pattern("add", optional, ".f64").text, "=f64 f64 f64", rounded2<f64, FloatAdd>, rounding.aux);
     table.add(Pattern("sub", optional, ".f64").text, "=f64 f64 f64", rounded2<f64, FloatSub>, rounding.aux);
     table.add(Pattern("mul", optional, ".f64").text, "=f64 f64 f64", rounded2<f64, FloatMul>, rounding.aux);
-    table.add(Pattern("{fma,mad}", rounding.text, ".f64").text, "=f64 f64 f64 f64", rounded3<f64, FloatFma>, rounding.aux);
-    table.add(Pattern("div", rounding.text, ".f64").text, "=f64 f64 f64", rounded2<f64, FloatDiv>, rounding.aux);
+    table.add(Pattern("{fma,mad}", rounding.text, ".f64").text, "=f64 f64 f64 f64", rounded3<f64, FloatFma>,
+              rounding.aux);
+    table.add(Pattern("div", rounding.text, ".f64").text, "=f64 f64 f64", rounded2<f64, FloatDiv>,
+              rounding.aux);
     table.add(Pattern("rcp", rounding.text, ".f64").text, "=f64 f64", rounded1<f64, FloatRcp>, rounding.aux);
-    table.add(Pattern("sqrt", rounding.text, ".f64").text, "=f64 f64", rounded1<f64, FloatSqrt>, rounding.aux);
+    table.add(Pattern("sqrt", rounding.text, ".f64").text, "=f64 f64", rounded1<f64, FloatSqrt>,
+              rounding.aux);
   }
   table.add("rcp.approx.ftz.f64", "=f64 f64", rounded1<f64, RcpApprox>, kFlush);
   table.add("rsqrt.approx.ftz.f64", "=f64 f64", rounded1<f64, RsqrtApprox>, kFlush);

@@ -7,7 +7,18 @@ namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
 // Op::aux of floating point instructions.
-enum : u32 { kRoundMask = 3, kNearest = 0, kDown = 1, kUp = 2, kToZero = 3, kFlush = 4, kSaturate = 8, kNanWins = 16, kXorSign = 32, kRelu = 64 };
+enum : u32 {
+  kRoundMask = 3,
+  kNearest = 0,
+  kDown = 1,
+  kUp = 2,
+  kToZero = 3,
+  kFlush = 4,
+  kSaturate = 8,
+  kNanWins = 16,
+  kXorSign = 32,
+  kRelu = 64
+};
 
 // The processor rounds as `mode` says between construction and destruction. Values go through
 // memory on both sides (rows are memory), which the compiler must not move across.
@@ -35,18 +46,24 @@ class Rounding {
   u32 saved_ = 0;
 };
 
-template <typename T> struct FloatTraits;
-template <> struct FloatTraits<f32> {
+template <typename T>
+struct FloatTraits;
+template <>
+struct FloatTraits<f32> {
   static constexpr u32 kExponent = 0x7f80'0000, kSign = 0x8000'0000, kNan = 0x7fff'ffff;
 };
-template <> struct FloatTraits<f64> {
-  static constexpr u64 kExponent = 0x7ff0'0000'0000'0000, kSign = 0x8000'0000'0000'0000, kNan = 0x7ff8'0000'0000'0000;
+template <>
+struct FloatTraits<f64> {
+  static constexpr u64 kExponent = 0x7ff0'0000'0000'0000, kSign = 0x8000'0000'0000'0000,
+                       kNan = 0x7ff8'0000'0000'0000;
 };
 
 template <typename T>
 OUTBOARD_INLINE T flush_subnormal(T value) {
   auto bits = bits_as<UnsignedOf<T>>(value);
-  return (bits & FloatTraits<T>::kExponent) == 0 ? bits_as<T>(static_cast<UnsignedOf<T>>(bits & FloatTraits<T>::kSign)) : value;
+  return (bits & FloatTraits<T>::kExponent) == 0
+             ? bits_as<T>(static_cast<UnsignedOf<T>>(bits & FloatTraits<T>::kSign))
+             : value;
 }
 
 template <typename T>
@@ -88,15 +105,43 @@ const Op* rounded(Warp& warp, const Op* op) {
     default: return rounded_row<T, F, true, true, S...>(warp, op);
   }
 }
-template <typename T, typename F> constexpr Handler rounded1 = rounded<T, F, T>;
-template <typename T, typename F> constexpr Handler rounded2 = rounded<T, F, T, T>;
-template <typename T, typename F> constexpr Handler rounded3 = rounded<T, F, T, T, T>;
+template <typename T, typename F>
+constexpr Handler rounded1 = rounded<T, F, T>;
+template <typename T, typename F>
+constexpr Handler rounded2 = rounded<T, F, T, T>;
+template <typename T, typename F>
+constexpr Handler rounded3 = rounded<T, F, T, T, T>;
 
-struct FloatAdd { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a + b; } };
-struct FloatSub { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a - b; } };
-struct FloatMul { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a * b; } };
-struct FloatDiv { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a / b; } };
-struct FloatRcp { template <typename T> OUTBOARD_INLINE T operator()(T a) const { return T{1} / a; } };
+struct FloatAdd {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct FloatSub {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a - b;
+  }
+};
+struct FloatMul {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a * b;
+  }
+};
+struct FloatDiv {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a / b;
+  }
+};
+struct FloatRcp {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a) const {
+    return T{1} / a;
+  }
+};
 struct FloatFma {
   OUTBOARD_INLINE f32 operator()(f32 a, f32 b, f32 c) const { return __builtin_fmaf(a, b, c); }
   OUTBOARD_INLINE f64 operator()(f64 a, f64 b, f64 c) const { return __builtin_fma(a, b, c); }
@@ -121,7 +166,8 @@ template <typename T>
 const Op* copysign(Warp& warp, const Op* op) {
   constexpr auto kSign = FloatTraits<T>::kSign;
   return map<T, T, T>(warp, op, [](T a, T b) {
-    return bits_as<T>(static_cast<UnsignedOf<T>>((bits_as<UnsignedOf<T>>(a) & kSign) | (bits_as<UnsignedOf<T>>(b) & ~kSign)));
+    return bits_as<T>(static_cast<UnsignedOf<T>>((bits_as<UnsignedOf<T>>(a) & kSign) |
+                                                 (bits_as<UnsignedOf<T>>(b) & ~kSign)));
   });
 }
 
@@ -193,14 +239,19 @@ struct Pattern {
   }
 };
 
-struct Variant { const char* text; u32 aux; };
+struct Variant {
+  const char* text;
+  u32 aux;
+};
 constexpr Variant kRoundings[] = {{".rn", kNearest}, {".rz", kToZero}, {".rm", kDown}, {".rp", kUp}};
 
 // Forms that float32 and float64 have alike; `type` is ".f32".
 template <typename T>
-void add_common_forms(FormTable& t, const char* type, const char* one, const char* two, const char* predicate) {
-  static constexpr Variant kTests[] = {{"testp.finite", kIsFinite}, {"testp.infinite", kIsInfinite}, {"testp.number", kIsNumber},
-                                       {"testp.notanumber", kIsNan}, {"testp.normal", kIsNormal}, {"testp.subnormal", kIsSubnormal}};
+void add_common_forms(FormTable& t, const char* type, const char* one, const char* two,
+                      const char* predicate) {
+  static constexpr Variant kTests[] = {{"testp.finite", kIsFinite}, {"testp.infinite", kIsInfinite},
+                                       {"testp.number", kIsNumber}, {"testp.notanumber", kIsNan},
+                                       {"testp.normal", kIsNormal}, {"testp.subnormal", kIsSubnormal}};
   for (const Variant& test : kTests) t.add(Pattern(test.text, type).text, predicate, testp<T>, test.aux);
   t.add(Pattern("neg", type).text, one, sign<T, true>);
   t.add(Pattern("abs", type).text, one, sign<T, false>);

@@ -9,12 +9,24 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct Add { template <typename T> OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const { return a + b; } };
-struct Sub { template <typename T> OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const { return a - b; } };
+struct Add {
+  template <typename T>
+  OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
+    return a + b;
+  }
+};
+struct Sub {
+  template <typename T>
+  OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
+    return a - b;
+  }
+};
 struct Mul {
-  template <typename T> OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
+  template <typename T>
+  OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
     if constexpr (T::kFlushable) return a * b;  // exact: two 11-bit significands
-    return to_f32_odd(static_cast<f64>(a) * static_cast<f64>(b));  // bf16 has f32's range, so f32 could underflow
+    return to_f32_odd(static_cast<f64>(a) *
+                      static_cast<f64>(b));  // bf16 has f32's range, so f32 could underflow
   }
 };
 
@@ -65,7 +77,8 @@ template <typename T, bool Pairs, typename F>
 const Op* arithmetic(Warp& warp, const Op* op) {
   u32 aux = op->aux;
   return each<Pairs, 2>(warp, op, [aux](u16 a, u16 b, u16) {
-    f32 value = F{}.template operator()<T>(T::widen(flush_input<T>(a, aux)), T::widen(flush_input<T>(b, aux)));
+    f32 value =
+        F{}.template operator()<T>(T::widen(flush_input<T>(a, aux)), T::widen(flush_input<T>(b, aux)));
     return finish<T>(value, aux);
   });
 }
@@ -74,7 +87,9 @@ template <typename T, bool Pairs>
 const Op* fma(Warp& warp, const Op* op) {
   u32 aux = op->aux;
   return each<Pairs, 3>(warp, op, [aux](u16 a, u16 b, u16 c) {
-    return finish<T>(multiply_add(T::widen(flush_input<T>(a, aux)), T::widen(flush_input<T>(b, aux)), T::widen(flush_input<T>(c, aux))), aux);
+    return finish<T>(multiply_add(T::widen(flush_input<T>(a, aux)), T::widen(flush_input<T>(b, aux)),
+                                  T::widen(flush_input<T>(c, aux))),
+                     aux);
   });
 }
 
@@ -88,7 +103,9 @@ const Op* sign(Warp& warp, const Op* op) {
 }
 
 // The order of the numbers as the order of integers; -0 lies below +0.
-OUTBOARD_INLINE s32 order(u16 bits) { return bits & 0x8000 ? -static_cast<s32>(bits & 0x7fff) - 1 : static_cast<s32>(bits); }
+OUTBOARD_INLINE s32 order(u16 bits) {
+  return bits & 0x8000 ? -static_cast<s32>(bits & 0x7fff) - 1 : static_cast<s32>(bits);
+}
 
 template <typename T, bool Pairs, bool Max>
 const Op* extremum(Warp& warp, const Op* op) {
@@ -113,7 +130,23 @@ const Op* extremum(Warp& warp, const Op* op) {
 }
 
 // Comparisons, numbered as in the table below; the second eight are true for NaN too.
-enum : u32 { kEq, kNe, kLt, kLe, kGt, kGe, kNum, kNanTest, kUnordered = 8, kComparisonMask = 15, kAnd = 16, kOr = 32, kXor = 48, kCombine = 48, kFlushCompare = 64 };
+enum : u32 {
+  kEq,
+  kNe,
+  kLt,
+  kLe,
+  kGt,
+  kGe,
+  kNum,
+  kNanTest,
+  kUnordered = 8,
+  kComparisonMask = 15,
+  kAnd = 16,
+  kOr = 32,
+  kXor = 48,
+  kCombine = 48,
+  kFlushCompare = 64
+};
 
 template <typename T>
 OUTBOARD_INLINE bool holds(u32 aux, u16 x, u16 y) {
@@ -186,13 +219,18 @@ const Op* set(Warp& warp, const Op* op) {
 }
 
 // Transcendental functions: computed in f32, correctly rounded but for f32's last place.
-struct Exp2 { OUTBOARD_INLINE f32 operator()(f32 x) const { return __builtin_exp2f(x); } };
-struct Tanh { OUTBOARD_INLINE f32 operator()(f32 x) const { return __builtin_tanhf(x); } };
+struct Exp2 {
+  OUTBOARD_INLINE f32 operator()(f32 x) const { return __builtin_exp2f(x); }
+};
+struct Tanh {
+  OUTBOARD_INLINE f32 operator()(f32 x) const { return __builtin_tanhf(x); }
+};
 
 template <typename T, bool Pairs, typename F>
 const Op* approximate(Warp& warp, const Op* op) {
   u32 aux = op->aux;
-  return each<Pairs, 1>(warp, op, [aux](u16 a, u16, u16) { return finish<T>(F{}(T::widen(flush_input<T>(a, aux))), aux); });
+  return each<Pairs, 1>(
+      warp, op, [aux](u16 a, u16, u16) { return finish<T>(F{}(T::widen(flush_input<T>(a, aux))), aux); });
 }
 
 // Joins up to six parts; rows are built from the type's name.
@@ -209,11 +247,24 @@ struct Text {
 
 template <typename T, bool Pairs>
 void add_comparisons(FormTable& t, const char* type, const char* bits) {
-  struct Comparison { const char* text; u32 aux; };
-  static constexpr Comparison kComparisons[] = {
-      {".eq", kEq}, {".ne", kNe}, {".lt", kLt}, {".le", kLe}, {".gt", kGt}, {".ge", kGe}, {".num", kNum}, {".nan", kNanTest},
-      {".equ", kEq | kUnordered}, {".neu", kNe | kUnordered}, {".ltu", kLt | kUnordered}, {".leu", kLe | kUnordered},
-      {".gtu", kGt | kUnordered}, {".geu", kGe | kUnordered}};
+  struct Comparison {
+    const char* text;
+    u32 aux;
+  };
+  static constexpr Comparison kComparisons[] = {{".eq", kEq},
+                                                {".ne", kNe},
+                                                {".lt", kLt},
+                                                {".le", kLe},
+                                                {".gt", kGt},
+                                                {".ge", kGe},
+                                                {".num", kNum},
+                                                {".nan", kNanTest},
+                                                {".equ", kEq | kUnordered},
+                                                {".neu", kNe | kUnordered},
+                                                {".ltu", kLt | kUnordered},
+                                                {".leu", kLe | kUnordered},
+                                                {".gtu", kGt | kUnordered},
+                                                {".geu", kGe | kUnordered}};
   static constexpr Comparison kCombinations[] = {{"", 0}, {".and", kAnd}, {".or", kOr}, {".xor", kXor}};
   static constexpr Comparison kFlushes[] = {{"", 0}, {".ftz", kFlushCompare}};
   for (const Comparison& comparison : kComparisons) {
@@ -226,8 +277,10 @@ void add_comparisons(FormTable& t, const char* type, const char* bits) {
               Text{"=p|p ", bits, " ", bits, predicate}.text, setp<T, Pairs>, aux);
         t.add(Text{"set", comparison.text, combination.text, flush.text, ".", type, ".", type}.text,
               Text{"=", bits, " ", bits, " ", bits, predicate}.text, set<T, Pairs, false>, aux);
-        t.add(Text{"set", comparison.text, combination.text, flush.text, Pairs ? ".u32." : ".{u32,s32}.", type}.text,
-              Text{"=b32 ", bits, " ", bits, predicate}.text, set<T, Pairs, true>, aux);
+        t.add(
+            Text{"set", comparison.text, combination.text, flush.text, Pairs ? ".u32." : ".{u32,s32}.", type}
+                .text,
+            Text{"=b32 ", bits, " ", bits, predicate}.text, set<T, Pairs, true>, aux);
       }
     }
   }
@@ -235,24 +288,34 @@ void add_comparisons(FormTable& t, const char* type, const char* bits) {
 
 template <typename T, bool Pairs>
 void add_type(FormTable& t, const char* type, const char* bits) {
-  struct Variant { const char* text; u32 aux; };
+  struct Variant {
+    const char* text;
+    u32 aux;
+  };
   static constexpr Variant kFlushes[] = {{"", 0}, {".ftz", kFlush}};
   static constexpr Variant kRanges[] = {{"", 0}, {".sat", kSaturate}, {".relu", kRelu}};
-  static constexpr Variant kNans[] = {{"", 0}, {".NaN", kNanWins}, {".xorsign.abs", kXorSign}, {".NaN.xorsign.abs", kNanWins | kXorSign}};
-  Text two{"=", bits, " ", bits, " ", bits}, three{"=", bits, " ", bits, " ", bits, " ", bits}, one{"=", bits, " ", bits};
+  static constexpr Variant kNans[] = {
+      {"", 0}, {".NaN", kNanWins}, {".xorsign.abs", kXorSign}, {".NaN.xorsign.abs", kNanWins | kXorSign}};
+  Text two{"=", bits, " ", bits, " ", bits}, three{"=", bits, " ", bits, " ", bits, " ", bits},
+      one{"=", bits, " ", bits};
   for (const Variant& flush : kFlushes) {
     if (flush.aux && !T::kFlushable) continue;
     for (const Variant& range : kRanges) {
       u32 aux = flush.aux | range.aux;
       t.add(Text{"fma.rn", flush.text, range.text, ".", type}.text, three.text, fma<T, Pairs>, aux);
       if (range.aux == kRelu) continue;
-      t.add(Text{"add[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Add>, aux);
-      t.add(Text{"sub[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Sub>, aux);
-      t.add(Text{"mul[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Mul>, aux);
+      t.add(Text{"add[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Add>,
+            aux);
+      t.add(Text{"sub[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Sub>,
+            aux);
+      t.add(Text{"mul[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Mul>,
+            aux);
     }
     for (const Variant& nan : kNans) {
-      t.add(Text{"min", flush.text, nan.text, ".", type}.text, two.text, extremum<T, Pairs, false>, flush.aux | nan.aux);
-      t.add(Text{"max", flush.text, nan.text, ".", type}.text, two.text, extremum<T, Pairs, true>, flush.aux | nan.aux);
+      t.add(Text{"min", flush.text, nan.text, ".", type}.text, two.text, extremum<T, Pairs, false>,
+            flush.aux | nan.aux);
+      t.add(Text{"max", flush.text, nan.text, ".", type}.text, two.text, extremum<T, Pairs, true>,
+            flush.aux | nan.aux);
     }
     t.add(Text{"neg", flush.text, ".", type}.text, one.text, sign<T, Pairs, true>, flush.aux);
     t.add(Text{"abs", flush.text, ".", type}.text, one.text, sign<T, Pairs, false>, flush.aux);

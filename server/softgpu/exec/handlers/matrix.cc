@@ -2,9 +2,9 @@
 //
 // Who holds what (PTX ISA, "Matrix Fragments for mma"): with g = lane / 4 and t = lane % 4, and V
 // elements per register,
-//   A register r, element e   row g + 8 * (r % 2) (16 rows; 8 rows: g)   column V*t + e + 4*V*(r / 2) (8 rows: r)
-//   B register r, element e   row V*t + e + 4*V*r                        column g
-//   C, D element c            row g + 8 * (c / 2)                        column 2*t + c % 2
+//   A register r, element e   row g + 8 * (r % 2) (16 rows; 8 rows: g)   column V*t + e + 4*V*(r / 2) (8
+//   rows: r) B register r, element e   row V*t + e + 4*V*r                        column g C, D element c row
+//   g + 8 * (c / 2)                        column 2*t + c % 2
 // One formula covers every shape below, from 4-bit integers to doubles.
 #include "server/softgpu/exec/handlers/lanes.h"
 #include "server/softgpu/exec/memory.h"
@@ -201,16 +201,19 @@ const Op* mma_bits(Warp& warp, const Op* op) {
   u32 a[M][kWords], b[8][kWords];
   for (u32 lane = 0; lane < kLanes; ++lane) {
     for (u32 r = 0; r < kA; ++r) {
-      a[lane / 4 + (M == 16 ? 8 * (r % 2) : 0)][lane % 4 + 4 * (M == 16 ? r / 2 : r)] = warp.row<const u32>(op->operand(kD + r))[lane];
+      a[lane / 4 + (M == 16 ? 8 * (r % 2) : 0)][lane % 4 + 4 * (M == 16 ? r / 2 : r)] =
+          warp.row<const u32>(op->operand(kD + r))[lane];
     }
-    for (u32 r = 0; r < kB; ++r) b[lane / 4][lane % 4 + 4 * r] = warp.row<const u32>(op->operand(kD + kA + r))[lane];
+    for (u32 r = 0; r < kB; ++r)
+      b[lane / 4][lane % 4 + 4 * r] = warp.row<const u32>(op->operand(kD + kA + r))[lane];
   }
   u32 result[kD][kLanes];
   for (u32 c = 0; c < kD; ++c) {
     for (u32 lane = 0; lane < kLanes; ++lane) {
       u32 m = lane / 4 + 8 * (c / 2), n = 2 * (lane % 4) + c % 2;
       u32 sum = warp.row<const u32>(op->operand(kD + kA + kB + c))[lane];
-      for (u32 w = 0; w < kWords; ++w) sum += static_cast<u32>(__builtin_popcount(And ? a[m][w] & b[n][w] : a[m][w] ^ b[n][w]));
+      for (u32 w = 0; w < kWords; ++w)
+        sum += static_cast<u32>(__builtin_popcount(And ? a[m][w] & b[n][w] : a[m][w] ^ b[n][w]));
       result[c][lane] = sum;
     }
   }
@@ -299,26 +302,46 @@ const Op* stmatrix(Warp& warp, const Op* op) {
 void add_float_mma(FormTable& t) {
   using S = AccumulateF32;
   using H = AccumulateF16;
-  t.add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 16, F16, F16, S, S>);
-  t.add("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16", "=b32x2 b32x4 b32x2 b32x2", mma<16, 16, F16, F16, H, H>);
-  t.add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f16", "=f32x4 b32x4 b32x2 b32x2", mma<16, 16, F16, F16, S, H>);
-  t.add("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f32", "=b32x2 b32x4 b32x2 f32x4", mma<16, 16, F16, F16, H, S>);
-  t.add("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32", "=f32x4 b32x2 b32 f32x4", mma<16, 8, F16, F16, S, S>);
-  t.add("mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f16", "=b32x2 b32x2 b32 b32x2", mma<16, 8, F16, F16, H, H>);
-  t.add("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f16", "=f32x4 b32x2 b32 b32x2", mma<16, 8, F16, F16, S, H>);
-  t.add("mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f32", "=b32x2 b32x2 b32 f32x4", mma<16, 8, F16, F16, H, S>);
-  t.add("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 16, Bf16, Bf16, S, S>);
-  t.add("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", "=f32x4 b32x2 b32 f32x4", mma<16, 8, Bf16, Bf16, S, S>);
-  t.add("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 8, Tf32, Tf32, S, S>);
-  t.add("mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32", "=f32x4 b32x2 b32 f32x4", mma<16, 4, Tf32, Tf32, S, S>);
-  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 32, E4m3, E4m3, S, S>);
-  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e5m2.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 32, E4m3, E5m2, S, S>);
-  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e5m2.e4m3.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 32, E5m2, E4m3, S, S>);
-  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e5m2.e5m2.f32", "=f32x4 b32x4 b32x2 f32x4", mma<16, 32, E5m2, E5m2, S, S>);
-  t.add("mma.sync.aligned.m8n8k4.row.col[.rn].f64.f64.f64.f64", "=f64x2 f64 f64 f64x2", mma<8, 4, F64, F64, AccumulateF64, AccumulateF64>);
-  t.add("mma.sync.aligned.m16n8k4.row.col[.rn].f64.f64.f64.f64", "=f64x4 f64x2 f64 f64x4", mma<16, 4, F64, F64, AccumulateF64, AccumulateF64>);
-  t.add("mma.sync.aligned.m16n8k8.row.col[.rn].f64.f64.f64.f64", "=f64x4 f64x4 f64x2 f64x4", mma<16, 8, F64, F64, AccumulateF64, AccumulateF64>);
-  t.add("mma.sync.aligned.m16n8k16.row.col[.rn].f64.f64.f64.f64", "=f64x4 f64x8 f64x4 f64x4", mma<16, 16, F64, F64, AccumulateF64, AccumulateF64>);
+  t.add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 16, F16, F16, S, S>);
+  t.add("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16", "=b32x2 b32x4 b32x2 b32x2",
+        mma<16, 16, F16, F16, H, H>);
+  t.add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f16", "=f32x4 b32x4 b32x2 b32x2",
+        mma<16, 16, F16, F16, S, H>);
+  t.add("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f32", "=b32x2 b32x4 b32x2 f32x4",
+        mma<16, 16, F16, F16, H, S>);
+  t.add("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32", "=f32x4 b32x2 b32 f32x4",
+        mma<16, 8, F16, F16, S, S>);
+  t.add("mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f16", "=b32x2 b32x2 b32 b32x2",
+        mma<16, 8, F16, F16, H, H>);
+  t.add("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f16", "=f32x4 b32x2 b32 b32x2",
+        mma<16, 8, F16, F16, S, H>);
+  t.add("mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f32", "=b32x2 b32x2 b32 f32x4",
+        mma<16, 8, F16, F16, H, S>);
+  t.add("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 16, Bf16, Bf16, S, S>);
+  t.add("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", "=f32x4 b32x2 b32 f32x4",
+        mma<16, 8, Bf16, Bf16, S, S>);
+  t.add("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 8, Tf32, Tf32, S, S>);
+  t.add("mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32", "=f32x4 b32x2 b32 f32x4",
+        mma<16, 4, Tf32, Tf32, S, S>);
+  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 32, E4m3, E4m3, S, S>);
+  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e5m2.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 32, E4m3, E5m2, S, S>);
+  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e5m2.e4m3.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 32, E5m2, E4m3, S, S>);
+  t.add("mma.sync.aligned.m16n8k32.row.col.f32.e5m2.e5m2.f32", "=f32x4 b32x4 b32x2 f32x4",
+        mma<16, 32, E5m2, E5m2, S, S>);
+  t.add("mma.sync.aligned.m8n8k4.row.col[.rn].f64.f64.f64.f64", "=f64x2 f64 f64 f64x2",
+        mma<8, 4, F64, F64, AccumulateF64, AccumulateF64>);
+  t.add("mma.sync.aligned.m16n8k4.row.col[.rn].f64.f64.f64.f64", "=f64x4 f64x2 f64 f64x4",
+        mma<16, 4, F64, F64, AccumulateF64, AccumulateF64>);
+  t.add("mma.sync.aligned.m16n8k8.row.col[.rn].f64.f64.f64.f64", "=f64x4 f64x4 f64x2 f64x4",
+        mma<16, 8, F64, F64, AccumulateF64, AccumulateF64>);
+  t.add("mma.sync.aligned.m16n8k16.row.col[.rn].f64.f64.f64.f64", "=f64x4 f64x8 f64x4 f64x4",
+        mma<16, 16, F64, F64, AccumulateF64, AccumulateF64>);
 }
 
 // Integer shapes for one pair of element types; `types` is ".s8.u8" and its like.
@@ -342,7 +365,8 @@ void add_integer_mma(FormTable& t, const char* types) {
   };
   for (const Shape& shape : shapes) {
     char text[96], *at = text;
-    for (const char* part : {"mma.sync.aligned.", shape.text, ".row.col", Saturate ? ".satfinite" : "", ".s32", types, ".s32"}) {
+    for (const char* part :
+         {"mma.sync.aligned.", shape.text, ".row.col", Saturate ? ".satfinite" : "", ".s32", types, ".s32"}) {
       while (*part != '\0') *at++ = *part++;
     }
     *at = '\0';
@@ -363,12 +387,18 @@ void add_integer_pairs(FormTable& t) {
 }
 
 void add_bit_mma(FormTable& t) {
-  t.add("mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.xor.popc", "=s32x2 b32 b32 s32x2", mma_bits<8, 128, false>);
-  t.add("mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.and.popc", "=s32x2 b32 b32 s32x2", mma_bits<8, 128, true>);
-  t.add("mma.sync.aligned.m16n8k128.row.col.s32.b1.b1.s32.xor.popc", "=s32x4 b32x2 b32 s32x4", mma_bits<16, 128, false>);
-  t.add("mma.sync.aligned.m16n8k128.row.col.s32.b1.b1.s32.and.popc", "=s32x4 b32x2 b32 s32x4", mma_bits<16, 128, true>);
-  t.add("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.xor.popc", "=s32x4 b32x4 b32x2 s32x4", mma_bits<16, 256, false>);
-  t.add("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc", "=s32x4 b32x4 b32x2 s32x4", mma_bits<16, 256, true>);
+  t.add("mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.xor.popc", "=s32x2 b32 b32 s32x2",
+        mma_bits<8, 128, false>);
+  t.add("mma.sync.aligned.m8n8k128.row.col.s32.b1.b1.s32.and.popc", "=s32x2 b32 b32 s32x2",
+        mma_bits<8, 128, true>);
+  t.add("mma.sync.aligned.m16n8k128.row.col.s32.b1.b1.s32.xor.popc", "=s32x4 b32x2 b32 s32x4",
+        mma_bits<16, 128, false>);
+  t.add("mma.sync.aligned.m16n8k128.row.col.s32.b1.b1.s32.and.popc", "=s32x4 b32x2 b32 s32x4",
+        mma_bits<16, 128, true>);
+  t.add("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.xor.popc", "=s32x4 b32x4 b32x2 s32x4",
+        mma_bits<16, 256, false>);
+  t.add("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc", "=s32x4 b32x4 b32x2 s32x4",
+        mma_bits<16, 256, true>);
 }
 
 void add_moves(FormTable& t) {
@@ -376,9 +406,12 @@ void add_moves(FormTable& t) {
   t.add("ldmatrix.sync.aligned.m8n8.x1{.shared,.shared::cta}.b16", "=b32x1 []", ldmatrix<1, false, false>);
   t.add("ldmatrix.sync.aligned.m8n8.x2{.shared,.shared::cta}.b16", "=b32x2 []", ldmatrix<2, false, false>);
   t.add("ldmatrix.sync.aligned.m8n8.x4{.shared,.shared::cta}.b16", "=b32x4 []", ldmatrix<4, false, false>);
-  t.add("ldmatrix.sync.aligned.m8n8.x1.trans{.shared,.shared::cta}.b16", "=b32x1 []", ldmatrix<1, true, false>);
-  t.add("ldmatrix.sync.aligned.m8n8.x2.trans{.shared,.shared::cta}.b16", "=b32x2 []", ldmatrix<2, true, false>);
-  t.add("ldmatrix.sync.aligned.m8n8.x4.trans{.shared,.shared::cta}.b16", "=b32x4 []", ldmatrix<4, true, false>);
+  t.add("ldmatrix.sync.aligned.m8n8.x1.trans{.shared,.shared::cta}.b16", "=b32x1 []",
+        ldmatrix<1, true, false>);
+  t.add("ldmatrix.sync.aligned.m8n8.x2.trans{.shared,.shared::cta}.b16", "=b32x2 []",
+        ldmatrix<2, true, false>);
+  t.add("ldmatrix.sync.aligned.m8n8.x4.trans{.shared,.shared::cta}.b16", "=b32x4 []",
+        ldmatrix<4, true, false>);
   t.add("ldmatrix.sync.aligned.m8n8.x1.b16", "=b32x1 []", ldmatrix<1, false, true>);
   t.add("ldmatrix.sync.aligned.m8n8.x2.b16", "=b32x2 []", ldmatrix<2, false, true>);
   t.add("ldmatrix.sync.aligned.m8n8.x4.b16", "=b32x4 []", ldmatrix<4, false, true>);
@@ -388,9 +421,12 @@ void add_moves(FormTable& t) {
   t.add("stmatrix.sync.aligned.m8n8.x1{.shared,.shared::cta}.b16", "[] b32x1", stmatrix<1, false, false>);
   t.add("stmatrix.sync.aligned.m8n8.x2{.shared,.shared::cta}.b16", "[] b32x2", stmatrix<2, false, false>);
   t.add("stmatrix.sync.aligned.m8n8.x4{.shared,.shared::cta}.b16", "[] b32x4", stmatrix<4, false, false>);
-  t.add("stmatrix.sync.aligned.m8n8.x1.trans{.shared,.shared::cta}.b16", "[] b32x1", stmatrix<1, true, false>);
-  t.add("stmatrix.sync.aligned.m8n8.x2.trans{.shared,.shared::cta}.b16", "[] b32x2", stmatrix<2, true, false>);
-  t.add("stmatrix.sync.aligned.m8n8.x4.trans{.shared,.shared::cta}.b16", "[] b32x4", stmatrix<4, true, false>);
+  t.add("stmatrix.sync.aligned.m8n8.x1.trans{.shared,.shared::cta}.b16", "[] b32x1",
+        stmatrix<1, true, false>);
+  t.add("stmatrix.sync.aligned.m8n8.x2.trans{.shared,.shared::cta}.b16", "[] b32x2",
+        stmatrix<2, true, false>);
+  t.add("stmatrix.sync.aligned.m8n8.x4.trans{.shared,.shared::cta}.b16", "[] b32x4",
+        stmatrix<4, true, false>);
 }
 
 }  // namespace
