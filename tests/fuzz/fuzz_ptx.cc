@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.refuse_module = data[0] & 1;
   options.max_errors = 1 + data[0] / 2;
   ptx::JitLog log;
-  auto program = ptx::compile(std::string_view(reinterpret_cast<const char*>(data + 1), size - 1), log, options);
+  auto program =
+      ptx::compile(std::string_view(reinterpret_cast<const char*>(data + 1), size - 1), log, options);
   if (!program && log.error.empty()) std::abort();
   return 0;
 }

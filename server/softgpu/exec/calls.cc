@@ -11,7 +11,8 @@ namespace outboard::softgpu::exec {
 namespace {
 
 uint32_t* stack_pointers(Warp& warp) {
-  return reinterpret_cast<uint32_t*>(warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
+  return reinterpret_cast<uint32_t*>(warp.bank[kBankSpecial] +
+                                     static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
 }
 
 // The function whose code `op` is in.
@@ -35,18 +36,21 @@ void save_rows(Warp& warp, const ptx::FunctionCode& caller, uint32_t lanes) {
   saved.function = static_cast<uint32_t>(&caller - warp.launch->image->functions.data());
   const std::byte* rows = warp.bank[kBankRegisters];
   saved.rows.assign(rows + caller.register_begin, rows + caller.register_end);
-  saved.predicates.assign(warp.predicates + kFirstPredicate + caller.predicate_begin, warp.predicates + kFirstPredicate + caller.predicate_end);
+  saved.predicates.assign(warp.predicates + kFirstPredicate + caller.predicate_begin,
+                          warp.predicates + kFirstPredicate + caller.predicate_end);
   warp.saved.push_back(std::move(saved));
 }
 
 // Copies the columns of `lanes`; rows come widest first, so the layout is found from the widths'
 // places. Rows hold 32 lanes of 2, 4, 8 or 16 bytes each.
-void restore_lane(std::byte* to, const std::byte* from, uint32_t bytes, const uint32_t (&width_end)[4], uint32_t lane) {
+void restore_lane(std::byte* to, const std::byte* from, uint32_t bytes, const uint32_t (&width_end)[4],
+                  uint32_t lane) {
   constexpr uint32_t kLaneBytes[4] = {16, 8, 4, 2};
   uint32_t at = 0;
   for (int width = 0; width < 4; ++width) {
     for (; at < width_end[width] && at < bytes; at += 32 * kLaneBytes[width]) {
-      std::memcpy(to + at + lane * kLaneBytes[width], from + at + lane * kLaneBytes[width], kLaneBytes[width]);
+      std::memcpy(to + at + lane * kLaneBytes[width], from + at + lane * kLaneBytes[width],
+                  kLaneBytes[width]);
     }
   }
 }
@@ -61,7 +65,8 @@ bool restore_rows(Warp& warp, const ptx::FunctionCode& caller, uint32_t lanes) {
     left &= ~found;
     saved->lanes &= ~found;
     for_mask(found, [&](uint32_t lane) {
-      restore_lane(warp.bank[kBankRegisters] + caller.register_begin, saved->rows.data(), static_cast<uint32_t>(saved->rows.size()), caller.width_end, lane);
+      restore_lane(warp.bank[kBankRegisters] + caller.register_begin, saved->rows.data(),
+                   static_cast<uint32_t>(saved->rows.size()), caller.width_end, lane);
     });
     for (size_t i = 0; i < saved->predicates.size(); ++i) {
       uint32_t& predicate = warp.predicates[kFirstPredicate + caller.predicate_begin + i];
@@ -72,14 +77,16 @@ bool restore_rows(Warp& warp, const ptx::FunctionCode& caller, uint32_t lanes) {
   return left == 0;
 }
 
-bool prepare(Warp& warp, const Op* op, const ptx::FunctionCode& callee, uint32_t lanes, uint32_t frame, uint32_t after) {
+bool prepare(Warp& warp, const Op* op, const ptx::FunctionCode& callee, uint32_t lanes, uint32_t frame,
+             uint32_t after) {
   uint32_t* pointers = stack_pointers(warp);
   bool fits = true;
   for_mask(lanes, [&](uint32_t lane) {
     if (uint64_t{pointers[lane]} + frame + callee.frame_bytes > warp.stack_bytes) fits = false;
   });
   if (!fits) {
-    fault(warp, op, 719, static_cast<uint32_t>(std::countr_zero(lanes)), "stack overflow in a call of function '" + callee.name + "'");
+    fault(warp, op, 719, static_cast<uint32_t>(std::countr_zero(lanes)),
+          "stack overflow in a call of function '" + callee.name + "'");
     return false;
   }
   for_mask(lanes, [&](uint32_t lane) { pointers[lane] += frame; });
@@ -102,7 +109,8 @@ const Op* enter_function(Warp& warp, const Op* op, uint32_t index, uint32_t fram
   return warp.regroup(callee.entry);
 }
 
-const Op* enter_functions(Warp& warp, const Op* op, const uint64_t* addresses, uint32_t frame, uint32_t after) {
+const Op* enter_functions(Warp& warp, const Op* op, const uint64_t* addresses, uint32_t frame,
+                          uint32_t after) {
   const ptx::FunctionCode& caller = function_of(warp, op);
   if (caller.recursive) save_rows(warp, caller, warp.active);
   uint32_t left = warp.active;
@@ -114,7 +122,9 @@ const Op* enter_functions(Warp& warp, const Op* op, const uint64_t* addresses, u
       return fault(warp, op, 718, lane, "indirect call of something that is not a function");
     }
     uint32_t same = 0;
-    for_mask(left, [&](uint32_t other) { same |= static_cast<uint32_t>(addresses[other] == addresses[lane]) << other; });
+    for_mask(left, [&](uint32_t other) {
+      same |= static_cast<uint32_t>(addresses[other] == addresses[lane]) << other;
+    });
     if (!prepare(warp, op, functions[index], same, frame, after)) return nullptr;
     for_mask(same, [&](uint32_t other) { warp.next[other] = functions[index].entry; });
     left &= ~same;

@@ -9,7 +9,8 @@ namespace outboard::softgpu::exec {
 // callee's frame from the caller's.
 const Op* enter_function(Warp& warp, const Op* op, uint32_t index, uint32_t frame, uint32_t after);
 // The same with a function address per lane; lanes may go to different functions.
-const Op* enter_functions(Warp& warp, const Op* op, const uint64_t* addresses, uint32_t frame, uint32_t after);
+const Op* enter_functions(Warp& warp, const Op* op, const uint64_t* addresses, uint32_t frame,
+                          uint32_t after);
 // Lanes have come back to the caller: drops the callee's frame.
 void leave_frame(Warp& warp, const Op* op, uint32_t frame);
 // `next` has the instruction that each lane of the mask returns to.

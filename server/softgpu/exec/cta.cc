@@ -18,7 +18,8 @@ Buffer::~Buffer() {
 bool Buffer::reserve(size_t bytes) {
   if (bytes <= bytes_) return true;
   bytes = (bytes + 4095) & ~size_t{4095};
-  void* fresh = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* fresh =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (fresh == MAP_FAILED) return false;
   if (data_ != nullptr) munmap(data_, bytes_);
   data_ = static_cast<std::byte*>(fresh);
@@ -43,7 +44,9 @@ void Cta::fill_specials(Warp& warp, std::byte* specials) {
   const Dim3 &block = request.block, &grid = request.grid;
   uint64_t wanted = launch->entry->specials;
   auto wants = [&](Special special) { return wanted >> static_cast<unsigned>(special) & 1; };
-  auto row = [&](Special special) { return reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes); };
+  auto row = [&](Special special) {
+    return reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes);
+  };
   auto uniform = [&](Special special, uint64_t value) {
     if (wants(special)) broadcast(specials, special, static_cast<uint32_t>(value));
   };
@@ -106,8 +109,9 @@ bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
   size_t register_stride = entry.register_bytes + kWarpPadding;
   size_t special_stride = kSpecialCount * kSpecialRowBytes;
   size_t local_stride = size_t{launch->stack_bytes} * kLanes;
-  if (!registers_.reserve(register_stride * launch->warps) || !specials_.reserve(special_stride * launch->warps) ||
-      !local_.reserve(local_stride * launch->warps) || !shared.reserve(launch->shared_bytes + 64)) {
+  if (!registers_.reserve(register_stride * launch->warps) ||
+      !specials_.reserve(special_stride * launch->warps) || !local_.reserve(local_stride * launch->warps) ||
+      !shared.reserve(launch->shared_bytes + 64)) {
     return false;
   }
   predicates_.assign(size_t{entry.predicates} * launch->warps, 0);
@@ -157,30 +161,40 @@ Stop Cta::run(uint32_t rounds) {
       const Op* op = warp.resume();
       while (op != nullptr) op = op->run(warp, op);
       if (warp.stop == Stop::kFault) return Stop::kFault;
-      if (warp.stop != Stop::kYielded) progress = true;
+      // A long loop that nothing can be waited for in is progress.
+      if (warp.stop != Stop::kYielded || !warp.spun) progress = true;
     }
     if (all_done) return Stop::kDone;
     if (launch->failed.load(std::memory_order_relaxed)) return Stop::kFault;
     if (!runnable) {
-      Warp& first = *std::find_if(warps.begin(), warps.end(), [](const Warp& w) { return w.stop != Stop::kDone; });
+      Warp& first =
+          *std::find_if(warps.begin(), warps.end(), [](const Warp& w) { return w.stop != Stop::kDone; });
       uint32_t lane = static_cast<uint32_t>(std::countr_zero(first.waiting));
       fault(first, launch->code + (first.next[lane] ? first.next[lane] - 1 : 0), 719, lane,
             "all threads left wait at barriers that nobody can complete");
       return Stop::kFault;
     }
-    if (progress) idle_rounds = 0;
-    else if (++idle_rounds >= rounds) return Stop::kYielded;
+    if (launch->device->interrupted()) return Stop::kYielded;
+    if (progress)
+      idle_rounds = 0;
+    else if (++idle_rounds >= rounds)
+      return Stop::kYielded;
   }
 }
 
-const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, const BarrierArrival& arrival) {
+const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after,
+                      const BarrierArrival& arrival) {
   uint32_t lane = static_cast<uint32_t>(std::countr_zero(lanes));
   if (arrival.barrier >= kBarriers) {
-    return fault(warp, op, 719, lane, "barrier " + std::to_string(arrival.barrier) + " does not exist; there are " + std::to_string(kBarriers));
+    return fault(warp, op, 719, lane,
+                 "barrier " + std::to_string(arrival.barrier) + " does not exist; there are " +
+                     std::to_string(kBarriers));
   }
   Barrier& barrier = barriers_[arrival.barrier];
   if (barrier.open && barrier.count != arrival.count) {
-    return fault(warp, op, 719, lane, "barrier " + std::to_string(arrival.barrier) + " is used with different thread counts at a time");
+    return fault(
+        warp, op, 719, lane,
+        "barrier " + std::to_string(arrival.barrier) + " is used with different thread counts at a time");
   }
   barrier.open = true;
   barrier.count = arrival.count;
@@ -188,7 +202,8 @@ const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, 
   barrier.population += static_cast<uint32_t>(std::popcount(holding));
   barrier.all &= holding == lanes;
   barrier.any |= holding != 0;
-  if (arrival.reduction != Reduction::kNone) barrier.waiters.push_back({&warp, lanes, arrival.reduction, arrival.destination});
+  if (arrival.reduction != Reduction::kNone)
+    barrier.waiters.push_back({&warp, lanes, arrival.reduction, arrival.destination});
   if (!arrival.wait) {
     // Partial warps count as whole ones, as on hardware.
     bool whole = (lanes | warp.absent) == kAllLanes;
@@ -197,7 +212,8 @@ const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, 
     return warp.active == lanes ? warp.code + after : warp.split(lanes, after, after);
   }
   for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) warp.next[std::countr_zero(rest)] = after;
-  for (uint32_t rest = warp.active & ~lanes; rest != 0; rest &= rest - 1) warp.next[std::countr_zero(rest)] = after;
+  for (uint32_t rest = warp.active & ~lanes; rest != 0; rest &= rest - 1)
+    warp.next[std::countr_zero(rest)] = after;
   warp.waiting |= lanes;
   warp.at_barrier[arrival.barrier] |= lanes;
   complete_if_ready(arrival.barrier);
@@ -219,7 +235,8 @@ void Cta::complete_if_ready(uint32_t number) {
   for (const Waiter& waiter : barrier.waiters) {
     if (waiter.reduction == Reduction::kPopulation) {
       uint32_t* row = waiter.warp->row<uint32_t>(waiter.destination);
-      for (uint32_t rest = waiter.lanes; rest != 0; rest &= rest - 1) row[std::countr_zero(rest)] = barrier.population;
+      for (uint32_t rest = waiter.lanes; rest != 0; rest &= rest - 1)
+        row[std::countr_zero(rest)] = barrier.population;
     } else {
       bool value = waiter.reduction == Reduction::kAnd ? barrier.all : barrier.any;
       waiter.warp->set_predicate(waiter.destination, waiter.lanes, value ? kAllLanes : 0);

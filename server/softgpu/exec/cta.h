@@ -41,8 +41,8 @@ class Buffer {
 struct Cta {
   // Sets up the CTA number `number` of the grid. False if memory is exhausted.
   bool start(Launch& launch, RangeCache& ranges, uint64_t number);
-  // Runs until it is done, has failed or spends `rounds` rounds in which all that can run has
-  // only yielded.
+  // Runs until it is done, has failed, is interrupted or spends `rounds` rounds in which all that can
+  // run seems to wait for something.
   Stop run(uint32_t rounds);
 
   // A barrier instruction of the active lanes `lanes` of a warp. They go on at `after`.

@@ -20,7 +20,9 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 // The same for all orders of the modifiers: types last, in their order, the others sorted.
 std::string sorted_text(std::string_view text) {
   std::vector<std::string_view> parts = split(text, '.');
-  auto types = std::stable_partition(parts.begin() + 1, parts.end(), [](std::string_view part) { return ptx::find_type(part) == ptx::Type::kNone; });
+  auto types = std::stable_partition(parts.begin() + 1, parts.end(), [](std::string_view part) {
+    return ptx::find_type(part) == ptx::Type::kNone;
+  });
   std::sort(parts.begin() + 1, types);
   std::string sorted;
   for (std::string_view part : parts) {
@@ -32,8 +34,8 @@ std::string sorted_text(std::string_view text) {
 
 // Tables are part of the program: a malformed row is a defect that the first test run shows.
 [[noreturn]] void bad_row(std::string_view what, std::string_view text) {
-  std::fprintf(stderr, "softgpu: malformed instruction table: %.*s in '%.*s'\n", static_cast<int>(what.size()), what.data(),
-               static_cast<int>(text.size()), text.data());
+  std::fprintf(stderr, "softgpu: malformed instruction table: %.*s in '%.*s'\n",
+               static_cast<int>(what.size()), what.data(), static_cast<int>(text.size()), text.data());
   std::abort();
 }
 
@@ -97,7 +99,8 @@ OperandSpec parse_spec(std::string_view text, std::string_view signature) {
 
 size_t Form::most_operands() const {
   size_t count = 0;
-  for (const OperandSpec& spec : operands) count += spec.role != Role::kCarryIn && spec.role != Role::kCarryOut;
+  for (const OperandSpec& spec : operands)
+    count += spec.role != Role::kCarryIn && spec.role != Role::kCarryOut;
   return count;
 }
 
@@ -122,13 +125,15 @@ void FormTable::ignore(const char* opcode, const char* modifiers) {
   for (std::string_view modifier : split(modifiers, ' ')) ignored_[opcode].emplace_back(modifier);
 }
 
-void FormTable::add(const char* pattern, const char* signature, Handler handler, uint32_t aux, uint32_t flags) {
+void FormTable::add(const char* pattern, const char* signature, Handler handler, uint32_t aux,
+                    uint32_t flags) {
   std::vector<std::string> texts;
   expand("", pattern, texts);
   for (std::string& text : texts) add_one(std::move(text), signature, handler, aux, flags);
 }
 
-void FormTable::add_one(std::string text, const char* signature, Handler handler, uint32_t aux, uint32_t flags) {
+void FormTable::add_one(std::string text, const char* signature, Handler handler, uint32_t aux,
+                        uint32_t flags) {
   auto form = std::make_unique<Form>();
   form->text = std::move(text);
   form->group = group_;
@@ -140,7 +145,8 @@ void FormTable::add_one(std::string text, const char* signature, Handler handler
   if (auto known = by_text_.find(form->text); known != by_text_.end()) {
     Form* last = const_cast<Form*>(known->second);
     for (;; last = last->other.get()) {
-      if (last->most_operands() >= form->least_operands() && form->most_operands() >= last->least_operands()) {
+      if (last->most_operands() >= form->least_operands() &&
+          form->most_operands() >= last->least_operands()) {
         bad_row("form entered twice", form->text);
       }
       if (last->other == nullptr) break;
@@ -180,8 +186,8 @@ const Form* FormTable::find(std::string_view opcode) const {
 
 bool isa_available(Isa isa) {
   __builtin_cpu_init();
-  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
-              __builtin_cpu_supports("f16c");
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+              __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c");
   if (isa != Isa::kAvx512) return avx2;
   return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

@@ -33,9 +33,9 @@ enum class Role : uint8_t { kDestination, kSource, kAddress, kCarryOut, kCarryIn
 struct OperandSpec {
   Role role = Role::kSource;
   ptx::Type type = ptx::Type::kNone;
-  uint8_t count = 1;       // elements; more than one are written in braces
+  uint8_t count = 1;  // elements; more than one are written in braces
   bool optional = false;
-  bool pair = false;       // destination followed by an optional |predicate
+  bool pair = false;  // destination followed by an optional |predicate
 };
 
 // Form::flags

@@ -33,7 +33,9 @@ KernelConstants::KernelConstants(const ptx::Program& program, std::span<const ui
 }
 
 LoadedModule::LoadedModule(std::shared_ptr<const ptx::Program> program, std::vector<uint64_t> addresses)
-    : program_(std::move(program)), addresses_(std::move(addresses)), constants_(std::make_unique<KernelConstants>(*program_, addresses_)) {}
+    : program_(std::move(program)),
+      addresses_(std::move(addresses)),
+      constants_(std::make_unique<KernelConstants>(*program_, addresses_)) {}
 
 LoadedModule::~LoadedModule() = default;
 
@@ -42,7 +44,8 @@ uint64_t LoadedModule::find_address(std::string_view name) const {
   return variable == nullptr ? 0 : addresses_[static_cast<size_t>(variable - program_->variables().data())];
 }
 
-Result<std::shared_ptr<const LoadedModule>> instantiate(std::shared_ptr<const ptx::Program> program, const AllocateVariable& allocate) {
+Result<std::shared_ptr<const LoadedModule>> instantiate(std::shared_ptr<const ptx::Program> program,
+                                                        const AllocateVariable& allocate) {
   std::vector<uint64_t> addresses;
   for (const ptx::Variable& variable : program->variables()) {
     Result<uint64_t> address = allocate(variable);
@@ -56,12 +59,15 @@ Result<std::shared_ptr<const LoadedModule>> instantiate(std::shared_ptr<const pt
     std::memcpy(memory, variable.initial.data(), variable.initial.size());
     std::memset(memory + variable.initial.size(), 0, variable.bytes - variable.initial.size());
     for (const ptx::Relocation& relocation : variable.relocations) {
-      uint64_t value = (relocation.is_function ? function_address(relocation.index) : addresses[relocation.index]) + static_cast<uint64_t>(relocation.addend);
+      uint64_t value =
+          (relocation.is_function ? function_address(relocation.index) : addresses[relocation.index]) +
+          static_cast<uint64_t>(relocation.addend);
       if (relocation.offset + relocation.bytes > variable.bytes) continue;
       std::memcpy(memory + relocation.offset, &value, relocation.bytes < 8 ? relocation.bytes : 8);
     }
   }
-  return std::shared_ptr<const LoadedModule>(std::make_shared<LoadedModule>(std::move(program), std::move(addresses)));
+  return std::shared_ptr<const LoadedModule>(
+      std::make_shared<LoadedModule>(std::move(program), std::move(addresses)));
 }
 
 }  // namespace outboard::softgpu::exec

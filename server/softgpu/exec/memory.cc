@@ -28,9 +28,11 @@ bool find_range(Warp& warp, uint64_t begin, uint64_t end) {
   return begin >= range.begin && end <= range.end;
 }
 
-const Op* bad_access(Warp& warp, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes, const char* space, bool misaligned) {
+const Op* bad_access(Warp& warp, const Op* op, uint32_t lane, uint64_t address, uint32_t bytes,
+                     const char* space, bool misaligned) {
   char text[160];
-  std::snprintf(text, sizeof text, "%s access of %u bytes at %s address 0x%llx", misaligned ? "misaligned" : "illegal", bytes, space,
+  std::snprintf(text, sizeof text, "%s access of %u bytes at %s address 0x%llx",
+                misaligned ? "misaligned" : "illegal", bytes, space,
                 static_cast<unsigned long long>(address));
   return fault(warp, op, misaligned ? 716 : 700, lane, text);
 }
@@ -43,14 +45,16 @@ std::byte* translate_generic(Warp& warp, uint32_t lane, uint64_t address, uint32
     }
     case kLocalWindow >> kWindowShift: {
       uint64_t offset = address - kLocalWindow;
-      return offset + bytes <= warp.stack_bytes ? warp.local + size_t{lane} * warp.stack_bytes + offset : nullptr;
+      return offset + bytes <= warp.stack_bytes ? warp.local + size_t{lane} * warp.stack_bytes + offset
+                                                : nullptr;
     }
     case kParamWindow >> kWindowShift: {
       uint64_t offset = address - kParamWindow;
       if (offset + bytes > warp.launch->param_bytes) return nullptr;
       return const_cast<std::byte*>(warp.launch->params) + offset;
     }
-    default: return find_range(warp, address, address + bytes) ? reinterpret_cast<std::byte*>(address) : nullptr;
+    default:
+      return find_range(warp, address, address + bytes) ? reinterpret_cast<std::byte*>(address) : nullptr;
   }
 }
 

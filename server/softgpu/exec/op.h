@@ -36,7 +36,7 @@ inline constexpr uint32_t kInlineOperands = 8;
 
 struct alignas(64) Op {
   Handler run;
-  uint16_t guard;       // predicate register; kPredicateTrue if unguarded
+  uint16_t guard;  // predicate register; kPredicateTrue if unguarded
   uint16_t flags;
   uint32_t guard_flip;  // all ones for @!p
   uint32_t aux;         // the form's parameter, e.g. a comparison or a rounding mode

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
-#include <new>
+#include <thread>
 
 #include "server/softgpu/exec/constants.h"
 #include "server/softgpu/exec/cta.h"
@@ -14,9 +14,9 @@
 namespace outboard::softgpu::exec {
 namespace {
 
-// Rounds in which a CTA's warps only yield before another CTA gets the thread. Cooperative
-// launches wait for one another all the time; others hardly ever.
-constexpr uint32_t kIdleRounds = 16;
+// Rounds in which a CTA's warps only spin before another CTA gets the thread. CTAs of cooperative
+// launches wait for one another all the time; others at most for earlier ones, which have started.
+constexpr uint32_t kIdleRounds = 2000;
 constexpr uint32_t kIdleRoundsCooperative = 1;
 // CTAs that one thread may have started at a time when all of them wait for others.
 constexpr size_t kMaxResident = 4096;
@@ -28,24 +28,31 @@ LaunchResult refuse(int code, std::string message) { return {code, std::move(mes
 LaunchResult check(const LaunchRequest& request) {
   const ptx::Kernel& kernel = *request.kernel;
   auto number = [](uint64_t value) { return std::to_string(value); };
-  if (!kernel.refusal.empty()) return refuse(801, "kernel " + kernel.name + " cannot be executed: " + kernel.refusal);
+  if (!kernel.refusal.empty())
+    return refuse(801, "kernel " + kernel.name + " cannot be executed: " + kernel.refusal);
   uint64_t threads = request.block.count();
-  if (request.grid.count() == 0 || threads == 0) return refuse(1, "kernel " + kernel.name + ": a grid or block dimension is zero");
+  if (request.grid.count() == 0 || threads == 0)
+    return refuse(1, "kernel " + kernel.name + ": a grid or block dimension is zero");
   if (request.grid.y > 65535 || request.grid.z > 65535 || request.grid.x > 0x7fff'ffff) {
     return refuse(1, "kernel " + kernel.name + ": the grid is larger than (2147483647,65535,65535)");
   }
   if (threads > std::min(kernel.max_threads, kMaxThreadsPerBlock) || request.block.z > 64) {
-    return refuse(1, "kernel " + kernel.name + ": a block of " + number(threads) + " threads was asked for, the kernel allows " + number(kernel.max_threads));
+    return refuse(1, "kernel " + kernel.name + ": a block of " + number(threads) +
+                         " threads was asked for, the kernel allows " + number(kernel.max_threads));
   }
   const uint32_t* required = kernel.required_block;
-  if (required[0] != 0 && (request.block.x != required[0] || request.block.y != required[1] || request.block.z != required[2])) {
+  if (required[0] != 0 &&
+      (request.block.x != required[0] || request.block.y != required[1] || request.block.z != required[2])) {
     return refuse(1, "kernel " + kernel.name + " must be launched with the block size of its .reqntid");
   }
   uint64_t shared = uint64_t{kernel.static_shared_bytes} + request.dynamic_shared_bytes;
   if (shared > kMaxSharedBytesPerBlock) {
-    return refuse(1, "kernel " + kernel.name + " needs " + number(shared) + " bytes of shared memory, the limit is " + number(kMaxSharedBytesPerBlock));
+    return refuse(1, "kernel " + kernel.name + " needs " + number(shared) +
+                         " bytes of shared memory, the limit is " + number(kMaxSharedBytesPerBlock));
   }
-  if (kernel.param_bytes > kMaxParamBytes) return refuse(1, "kernel " + kernel.name + " has more than " + number(kMaxParamBytes) + " bytes of parameters");
+  if (kernel.param_bytes > kMaxParamBytes)
+    return refuse(
+        1, "kernel " + kernel.name + " has more than " + number(kMaxParamBytes) + " bytes of parameters");
   return {};
 }
 
@@ -70,7 +77,8 @@ thread_local CtaStore cta_store;
 // What one thread does for a launch: starts CTAs in ascending order and runs them to their end.
 class Worker {
  public:
-  Worker(Launch& launch, std::atomic<uint64_t>& next, uint64_t count) : launch_(launch), next_(next), count_(count) {
+  Worker(Launch& launch, std::atomic<uint64_t>& next, uint64_t count)
+      : launch_(launch), next_(next), count_(count) {
     rounds_ = launch.request->cooperative ? kIdleRoundsCooperative : kIdleRounds;
     generation_ = launch.device->memory_generation();
   }
@@ -93,7 +101,9 @@ class Worker {
     std::unique_ptr<Cta> cta = cta_store.take();
     if (!cta->start(launch_, ranges_, number)) {
       std::lock_guard lock(launch_.mutex);
-      if (!launch_.failed.exchange(true)) launch_.result = refuse(2, "no memory for the registers of a block of kernel " + launch_.request->kernel->name);
+      if (!launch_.failed.exchange(true))
+        launch_.result =
+            refuse(2, "no memory for the registers of a block of kernel " + launch_.request->kernel->name);
       return false;
     }
     resident_.push_back(std::move(cta));
@@ -111,6 +121,8 @@ class Worker {
         resident_.erase(resident_.begin() + static_cast<ptrdiff_t>(i));
       } else {
         ++i;
+        // What it waits for may need the processor.
+        std::this_thread::yield();
       }
     }
     return true;
@@ -126,7 +138,8 @@ class Worker {
   void interrupted() {
     std::lock_guard lock(launch_.mutex);
     if (!launch_.failed.exchange(true)) {
-      launch_.result = refuse(702, "kernel " + launch_.request->kernel->name + " was stopped: it ran too long, or its context was destroyed");
+      launch_.result = refuse(702, "kernel " + launch_.request->kernel->name +
+                                       " was stopped: it ran too long, or its context was destroyed");
     }
   }
 
@@ -164,7 +177,8 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
   launch.threads = static_cast<uint32_t>(request.block.count());
   launch.warps = (launch.threads + kLanes - 1) / kLanes;
   launch.dynamic_shared_base = (kernel.static_shared_bytes + 15) & ~15u;
-  launch.shared_bytes = std::max(launch.dynamic_shared_base + request.dynamic_shared_bytes, kernel.static_shared_bytes);
+  launch.shared_bytes =
+      std::max(launch.dynamic_shared_base + request.dynamic_shared_bytes, kernel.static_shared_bytes);
   launch.stack_bytes = launch.entry->stack_bytes + (launch.entry->recursive ? kRecursionStackBytes : 0);
   std::unique_ptr<std::byte[]> workspace;
   if (request.cooperative) {

@@ -7,13 +7,35 @@
 namespace outboard::softgpu::exec {
 
 enum class Special : uint8_t {
-  kTidX, kTidY, kTidZ, kNtidX, kNtidY, kNtidZ, kCtaidX, kCtaidY, kCtaidZ, kNctaidX, kNctaidY, kNctaidZ,
-  kLaneid, kWarpid, kNwarpid, kSmid, kNsmid, kGridid,
-  kLanemaskEq, kLanemaskLe, kLanemaskLt, kLanemaskGe, kLanemaskGt,
-  kTotalSmemSize, kDynamicSmemSize,
+  kTidX,
+  kTidY,
+  kTidZ,
+  kNtidX,
+  kNtidY,
+  kNtidZ,
+  kCtaidX,
+  kCtaidY,
+  kCtaidZ,
+  kNctaidX,
+  kNctaidY,
+  kNctaidZ,
+  kLaneid,
+  kWarpid,
+  kNwarpid,
+  kSmid,
+  kNsmid,
+  kGridid,
+  kLanemaskEq,
+  kLanemaskLe,
+  kLanemaskLt,
+  kLanemaskGe,
+  kLanemaskGt,
+  kTotalSmemSize,
+  kDynamicSmemSize,
   kDynamicSharedBase,  // ours: where the kernel's `extern .shared` arrays start
   kStackPointer,       // ours: the lane's frame in local memory
-  kEnvreg1, kEnvreg2,  // low and high half of the cooperative launch's workspace address
+  kEnvreg1,
+  kEnvreg2,  // low and high half of the cooperative launch's workspace address
   kZero,
   kOne,
   kCount,

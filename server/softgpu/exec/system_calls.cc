@@ -95,10 +95,16 @@ size_t parse_conversion(std::string_view text, ArgumentReader& arguments, Conver
   return i + 1;
 }
 
-bool convert(Warp& warp, uint32_t lane, const Conversion& conversion, ArgumentReader& arguments, std::string& out) {
+bool convert(Warp& warp, uint32_t lane, const Conversion& conversion, ArgumentReader& arguments,
+             std::string& out) {
   std::string format = "%" + conversion.flags;
   switch (conversion.kind) {
-    case 'd': case 'i': case 'u': case 'x': case 'X': case 'o': {
+    case 'd':
+    case 'i':
+    case 'u':
+    case 'x':
+    case 'X':
+    case 'o': {
       if (conversion.is_long) {
         long long value = 0;
         if (!arguments.read(&value, 8)) return false;
@@ -116,7 +122,14 @@ bool convert(Warp& warp, uint32_t lane, const Conversion& conversion, ArgumentRe
       append(out, (format + "c").c_str(), value);
       return true;
     }
-    case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': case 'a': case 'A': {
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G':
+    case 'a':
+    case 'A': {
       double value = 0;
       if (!arguments.read(&value, 8)) return false;
       append(out, (format + conversion.kind).c_str(), value);
@@ -140,7 +153,8 @@ bool convert(Warp& warp, uint32_t lane, const Conversion& conversion, ArgumentRe
 }
 
 // False if a string or argument lies outside valid memory.
-bool format_lane(Warp& warp, uint32_t lane, uint64_t format_address, uint64_t argument_address, std::string& out) {
+bool format_lane(Warp& warp, uint32_t lane, uint64_t format_address, uint64_t argument_address,
+                 std::string& out) {
   std::string format;
   if (!read_string(warp, lane, format_address, format)) return false;
   ArgumentReader arguments(warp, lane, argument_address);
@@ -166,14 +180,16 @@ bool format_lane(Warp& warp, uint32_t lane, uint64_t format_address, uint64_t ar
 
 template <typename T>
 T read_frame(Warp& warp, uint32_t lane, uint32_t offset) {
-  const auto* pointers = reinterpret_cast<const uint32_t*>(warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
+  const auto* pointers = reinterpret_cast<const uint32_t*>(
+      warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
   T value;
   std::memcpy(&value, warp.local + uint64_t{lane} * warp.stack_bytes + pointers[lane] + offset, sizeof value);
   return value;
 }
 template <typename T>
 void write_frame(Warp& warp, uint32_t lane, uint32_t offset, T value) {
-  const auto* pointers = reinterpret_cast<const uint32_t*>(warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
+  const auto* pointers = reinterpret_cast<const uint32_t*>(
+      warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
   std::memcpy(warp.local + uint64_t{lane} * warp.stack_bytes + pointers[lane] + offset, &value, sizeof value);
 }
 
@@ -186,11 +202,14 @@ const Op* assert_fail(Warp& warp, const Op* op, uint32_t lane) {
   const LaunchRequest& request = *warp.launch->request;
   uint64_t cta = warp.cta_number(), thread = warp.index * kLanes + lane;
   auto triple = [](uint64_t n, const Dim3& size) {
-    return "[" + std::to_string(n % size.x) + "," + std::to_string(n / size.x % size.y) + "," + std::to_string(n / size.x / size.y) + "]";
+    return "[" + std::to_string(n % size.x) + "," + std::to_string(n / size.x % size.y) + "," +
+           std::to_string(n / size.x / size.y) + "]";
   };
-  warp.launch->device->print(file + ":" + std::to_string(line) + ": " + function + ": block: " + triple(cta, request.grid) +
-                             ", thread: " + triple(thread, request.block) + " Assertion `" + message + "` failed.\n");
-  return fault(warp, op, 710, lane, "assertion `" + message + "` failed at " + file + ":" + std::to_string(line));
+  warp.launch->device->print(
+      file + ":" + std::to_string(line) + ": " + function + ": block: " + triple(cta, request.grid) +
+      ", thread: " + triple(thread, request.block) + " Assertion `" + message + "` failed.\n");
+  return fault(warp, op, 710, lane,
+               "assertion `" + message + "` failed at " + file + ":" + std::to_string(line));
 }
 
 }  // namespace
@@ -209,14 +228,17 @@ const Op* system_call(Warp& warp, const Op* op, uint32_t mask) {
     switch (static_cast<SystemCall>(op->r[1])) {
       case SystemCall::kPrint: {
         std::string text;
-        uint64_t format = read_frame<uint64_t>(warp, lane, op->r[3]), arguments = read_frame<uint64_t>(warp, lane, op->r[4]);
-        if (!format_lane(warp, lane, format, arguments, text)) return fault(warp, op, 700, lane, "printf reads an illegal address");
+        uint64_t format = read_frame<uint64_t>(warp, lane, op->r[3]),
+                 arguments = read_frame<uint64_t>(warp, lane, op->r[4]);
+        if (!format_lane(warp, lane, format, arguments, text))
+          return fault(warp, op, 700, lane, "printf reads an illegal address");
         warp.launch->device->print(text);
         write_frame<int32_t>(warp, lane, op->r[2], static_cast<int32_t>(text.size()));
         break;
       }
       case SystemCall::kAllocate:
-        write_frame<uint64_t>(warp, lane, op->r[2], warp.launch->device->heap_allocate(read_frame<uint64_t>(warp, lane, op->r[3])));
+        write_frame<uint64_t>(warp, lane, op->r[2],
+                              warp.launch->device->heap_allocate(read_frame<uint64_t>(warp, lane, op->r[3])));
         break;
       case SystemCall::kFree: {
         uint64_t address = read_frame<uint64_t>(warp, lane, op->r[3]);

@@ -49,8 +49,10 @@ void ThreadPool::run(unsigned helpers, const std::function<void()>& work) {
     std::lock_guard lock(mutex_);
     jobs_.push_back(job);
   }
-  if (helpers == 1) wake_.notify_one();
-  else wake_.notify_all();
+  if (helpers == 1)
+    wake_.notify_one();
+  else
+    wake_.notify_all();
   work();
   std::unique_lock lock(mutex_);
   // Whoever has not joined by now need not: the work is done.

@@ -56,6 +56,7 @@ const Op* Warp::yield(uint32_t target) {
 const Op* Warp::resume() {
   stop = Stop::kNone;
   budget = kBackEdgeBudget;
+  spun = false;
   bool was_ahead = running_ahead;
   const Op* first = select();
   if (first == nullptr || was_ahead || lowest_pending == kNowhere) return first;
@@ -134,8 +135,8 @@ const Op* fault(Warp& warp, const Op* op, int code, uint32_t lane, const std::st
     launch.result.code = code;
     launch.result.message = "kernel " + launch.request->kernel->name + ", block " +
                             triple(cta % grid.x, cta / grid.x % grid.y, cta / grid.x / grid.y) + ", thread " +
-                            triple(thread % block.x, thread / block.x % block.y, thread / block.x / block.y) + ", PTX line " +
-                            std::to_string(op->line) + ": " + what;
+                            triple(thread % block.x, thread / block.x % block.y, thread / block.x / block.y) +
+                            ", PTX line " + std::to_string(op->line) + ": " + what;
   }
   return nullptr;
 }

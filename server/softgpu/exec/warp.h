@@ -61,12 +61,12 @@ struct Launch {
   const std::byte* constants = nullptr;
   const std::byte* params = nullptr;
   uint32_t param_bytes = 0;
-  uint32_t threads = 0;        // per CTA
-  uint32_t warps = 0;          // per CTA
-  uint32_t shared_bytes = 0;   // static and dynamic
+  uint32_t threads = 0;       // per CTA
+  uint32_t warps = 0;         // per CTA
+  uint32_t shared_bytes = 0;  // static and dynamic
   uint32_t dynamic_shared_base = 0;
-  uint32_t stack_bytes = 0;    // local memory per lane
-  uint64_t workspace = 0;      // of a cooperative launch: device address of the grid barrier
+  uint32_t stack_bytes = 0;  // local memory per lane
+  uint64_t workspace = 0;    // of a cooperative launch: device address of the grid barrier
   uint64_t workspace_bytes = 0;
   std::atomic<bool> failed{false};
   std::mutex mutex;
@@ -75,7 +75,7 @@ struct Launch {
 
 // Rows of a function that a recursive call of its may overwrite.
 struct SavedFrame {
-  uint32_t lanes;  // not yet restored
+  uint32_t lanes;     // not yet restored
   uint32_t function;  // index in the image
   std::vector<std::byte> rows;
   std::vector<uint32_t> predicates;
@@ -90,17 +90,18 @@ struct Warp {
   uint32_t waiting;         // lanes at a barrier
   uint32_t lowest_pending;  // lowest next[] of the other lanes; kNowhere also while running ahead
   int32_t budget;
-  bool running_ahead;       // the active lanes were chosen out of order, see yield()
+  bool spun;           // has executed something that programs spin on since resume()
+  bool running_ahead;  // the active lanes were chosen out of order, see yield()
   Stop stop;
-  uint32_t last_ahead;      // where lanes last ran ahead from
-  uint32_t index;           // in the CTA
-  uint32_t sync_waiting;    // of `waiting`: those that wait for lanes of this warp
-  uint32_t sync_released;   // may pass their convergence point now
+  uint32_t last_ahead;     // where lanes last ran ahead from
+  uint32_t index;          // in the CTA
+  uint32_t sync_waiting;   // of `waiting`: those that wait for lanes of this warp
+  uint32_t sync_released;  // may pass their convergence point now
   Cta* cta;
   Launch* launch;
   RangeCache* ranges;
   std::byte* shared;
-  std::byte* local;         // lane's memory: local + lane * launch->stack_bytes
+  std::byte* local;  // lane's memory: local + lane * launch->stack_bytes
   uint32_t shared_bytes;
   uint32_t stack_bytes;
   alignas(64) uint32_t next[kLanes];
@@ -113,9 +114,13 @@ struct Warp {
     return reinterpret_cast<T*>(bank[operand & 3] + (operand & ~(kRowUnit - 1)));
   }
   // Lanes that the instruction is for, its guard considered.
-  OUTBOARD_INLINE uint32_t mask(const Op* op) const { return active & (predicates[op->guard] ^ op->guard_flip); }
+  OUTBOARD_INLINE uint32_t mask(const Op* op) const {
+    return active & (predicates[op->guard] ^ op->guard_flip);
+  }
   // A source predicate as a mask of lanes.
-  OUTBOARD_INLINE uint32_t predicate(uint32_t operand) const { return predicates[operand >> 1] ^ (0u - (operand & 1)); }
+  OUTBOARD_INLINE uint32_t predicate(uint32_t operand) const {
+    return predicates[operand >> 1] ^ (0u - (operand & 1));
+  }
   // All columns of a row may be written: those of absent lanes do not matter.
   OUTBOARD_INLINE bool covers_all(uint32_t mask) const { return (mask | absent) == kAllLanes; }
   OUTBOARD_INLINE void set_predicate(uint32_t index, uint32_t mask, uint32_t value) {
@@ -123,6 +128,7 @@ struct Warp {
   }
   // Instructions on which programs spin call this.
   OUTBOARD_INLINE void may_spin() {
+    spun = true;
     if (budget > kSpinBudget) budget = kSpinBudget;
   }
 

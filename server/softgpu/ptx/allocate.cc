@@ -22,7 +22,8 @@ using Bits = std::vector<uint64_t>;
 
 class Allocator {
  public:
-  Allocator(const IrFunction& function, const std::vector<uint32_t>& order) : f_(function), order_(order), intervals_(function.registers.size()) {}
+  Allocator(const IrFunction& function, const std::vector<uint32_t>& order)
+      : f_(function), order_(order), intervals_(function.registers.size()) {}
 
   Allocation run() {
     find_exposed();
@@ -64,8 +65,10 @@ class Allocator {
         for_operands(instruction, [&](const IrOperand& operand) {
           if (!operand.is_destination) return;
           // A guarded write leaves the old value in some lanes.
-          if (guarded) expose(operand.value, block);
-          else written[operand.value] = block;
+          if (guarded)
+            expose(operand.value, block);
+          else
+            written[operand.value] = block;
         });
       }
     }
@@ -84,7 +87,8 @@ class Allocator {
         if (f_.instructions[i].guard != kNoIndex) continue;
         for_operands(f_.instructions[i], [&](const IrOperand& operand) {
           uint32_t index = global_[operand.value];
-          if (operand.is_destination && index != kNoIndex) kill[block][index / 64] |= uint64_t{1} << (index % 64);
+          if (operand.is_destination && index != kNoIndex)
+            kill[block][index / 64] |= uint64_t{1} << (index % 64);
         });
       }
     }
@@ -188,7 +192,8 @@ class Allocator {
     for (uint32_t reg : by_start) {
       Width width = f_.registers[reg];
       if (width == Width::kPredicate) continue;
-      allocation.place[reg] = base[static_cast<size_t>(width)] + allocation.place[reg] * 32 * width_bytes(width);
+      allocation.place[reg] =
+          base[static_cast<size_t>(width)] + allocation.place[reg] * 32 * width_bytes(width);
     }
     return allocation;
   }
@@ -196,7 +201,7 @@ class Allocator {
   const IrFunction& f_;
   const std::vector<uint32_t>& order_;
   std::vector<Interval> intervals_;
-  std::vector<uint32_t> global_;   // virtual register -> index in globals_
+  std::vector<uint32_t> global_;  // virtual register -> index in globals_
   std::vector<uint32_t> globals_;
   std::vector<std::vector<uint32_t>> exposed_;  // per block, indices in globals_
   std::vector<Bits> live_in_, live_out_;

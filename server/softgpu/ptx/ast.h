@@ -92,7 +92,15 @@ struct Prototype {
 };
 
 enum class StatementKind : uint8_t {
-  kInstruction, kLabel, kRegister, kVariable, kScopeBegin, kScopeEnd, kBranchTargets, kCallTargets, kPrototype,
+  kInstruction,
+  kLabel,
+  kRegister,
+  kVariable,
+  kScopeBegin,
+  kScopeEnd,
+  kBranchTargets,
+  kCallTargets,
+  kPrototype,
 };
 
 struct Statement {
@@ -135,7 +143,7 @@ struct Alias {
 
 struct Module {
   uint32_t version_major = 0, version_minor = 0;
-  std::string_view target;   // "sm_90", "sm_90a", ...
+  std::string_view target;     // "sm_90", "sm_90a", ...
   uint32_t target_number = 0;  // 90
   uint32_t address_size = 32;
   std::vector<VariableDeclaration> variables;

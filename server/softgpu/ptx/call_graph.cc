@@ -8,7 +8,8 @@ namespace {
 // Tarjan's strongly connected components, without recursion; they come callees first.
 class Components {
  public:
-  Components(CallGraph& graph, size_t count) : graph_(graph), index_(count, kNoIndex), low_(count), on_stack_(count) {
+  Components(CallGraph& graph, size_t count)
+      : graph_(graph), index_(count, kNoIndex), low_(count), on_stack_(count) {
     graph_.component.assign(count, kNoIndex);
     graph_.recursive.assign(count, false);
   }
@@ -21,8 +22,10 @@ class Components {
       if (next < graph_.callees[function].size()) {
         uint32_t callee = graph_.callees[function][next++];
         if (callee == function) graph_.recursive[function] = true;
-        if (index_[callee] == kNoIndex) enter(callee);
-        else if (on_stack_[callee]) low_[function] = std::min(low_[function], index_[callee]);
+        if (index_[callee] == kNoIndex)
+          enter(callee);
+        else if (on_stack_[callee])
+          low_[function] = std::min(low_[function], index_[callee]);
         continue;
       }
       uint32_t done = function;
@@ -66,7 +69,8 @@ class Components {
 
 }  // namespace
 
-CallGraph build_call_graph(const std::vector<IrFunction>& functions, const std::vector<bool>& defined, const std::vector<uint32_t>& in_memory) {
+CallGraph build_call_graph(const std::vector<IrFunction>& functions, const std::vector<bool>& defined,
+                           const std::vector<uint32_t>& in_memory) {
   CallGraph graph;
   std::vector<uint32_t> indirect = in_memory;
   for (const IrFunction& function : functions) {

@@ -17,7 +17,8 @@ struct CallGraph {
 
 // `defined`: functions with a body. An indirect call may reach every function whose address is
 // taken anywhere in the program, `in_memory` ones (from initial values) included.
-CallGraph build_call_graph(const std::vector<IrFunction>& functions, const std::vector<bool>& defined, const std::vector<uint32_t>& in_memory);
+CallGraph build_call_graph(const std::vector<IrFunction>& functions, const std::vector<bool>& defined,
+                           const std::vector<uint32_t>& in_memory);
 
 // Everything that `function` can reach, itself first.
 std::vector<uint32_t> reachable_functions(const CallGraph& graph, uint32_t function);

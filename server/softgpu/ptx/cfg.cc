@@ -10,7 +10,8 @@ constexpr uint32_t kMaxLoopDepth = 64;
 
 class Orderer {
  public:
-  explicit Orderer(const IrFunction& function) : function_(function), region_(function.blocks.size(), 0), state_(function.blocks.size()) {}
+  explicit Orderer(const IrFunction& function)
+      : function_(function), region_(function.blocks.size(), 0), state_(function.blocks.size()) {}
 
   std::vector<uint32_t> run() {
     std::vector<uint32_t> nodes = reachable();
@@ -52,7 +53,8 @@ class Orderer {
   // Appends `nodes`, all reachable from `header` among themselves; edges to the header are ignored.
   void order(std::vector<uint32_t>& nodes, uint32_t header, uint32_t depth) {
     if (depth == kMaxLoopDepth) {
-      std::sort(nodes.begin(), nodes.end(), [&](uint32_t a, uint32_t b) { return text_position(a) < text_position(b); });
+      std::sort(nodes.begin(), nodes.end(),
+                [&](uint32_t a, uint32_t b) { return text_position(a) < text_position(b); });
       order_.insert(order_.end(), nodes.begin(), nodes.end());
       return;
     }
@@ -86,7 +88,8 @@ class Orderer {
     return best;
   }
 
-  void search(uint32_t root, uint32_t region, uint32_t header, std::vector<std::vector<uint32_t>>& components) {
+  void search(uint32_t root, uint32_t region, uint32_t header,
+              std::vector<std::vector<uint32_t>>& components) {
     ++epoch_;
     uint32_t counter = 0;
     std::vector<uint32_t> stack;
@@ -116,7 +119,8 @@ class Orderer {
       }
       uint32_t block = frame.block;
       frames.pop_back();
-      if (!frames.empty()) state_[frames.back().block].low = std::min(state_[frames.back().block].low, state_[block].low);
+      if (!frames.empty())
+        state_[frames.back().block].low = std::min(state_[frames.back().block].low, state_[block].low);
       if (state_[block].low != state_[block].index) continue;
       components.emplace_back();
       uint32_t member;

@@ -19,7 +19,8 @@ class ConstantPool {
   struct Hash {
     size_t operator()(const Constant& c) const {
       uint64_t h = c.bits * 0x9e37'79b9'7f4a'7c15ull;
-      h ^= (uint64_t{c.symbol} << 8 | static_cast<uint64_t>(c.kind) << 4 | static_cast<uint64_t>(c.width)) * 0xff51'afd7'ed55'8ccdull;
+      h ^= (uint64_t{c.symbol} << 8 | static_cast<uint64_t>(c.kind) << 4 | static_cast<uint64_t>(c.width)) *
+           0xff51'afd7'ed55'8ccdull;
       return static_cast<size_t>(h ^ (h >> 29));
     }
   };

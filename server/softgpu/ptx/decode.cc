@@ -16,9 +16,17 @@ namespace {
 
 class Decoder {
  public:
-  Decoder(const IrFunction& function, const std::vector<uint32_t>& order, const Allocation& allocation, const std::vector<Constant>& constants,
-          ConstantLayout& layout, const exec::FormTable& forms, FunctionCode& code, Image& image)
-      : f_(function), order_(order), allocation_(allocation), constants_(constants), layout_(layout), jump_(forms.find("bra")), code_(code), image_(image) {}
+  Decoder(const IrFunction& function, const std::vector<uint32_t>& order, const Allocation& allocation,
+          const std::vector<Constant>& constants, ConstantLayout& layout, const exec::FormTable& forms,
+          FunctionCode& code, Image& image)
+      : f_(function),
+        order_(order),
+        allocation_(allocation),
+        constants_(constants),
+        layout_(layout),
+        jump_(forms.find("bra")),
+        code_(code),
+        image_(image) {}
 
   void run() {
     code_.entry = static_cast<uint32_t>(image_.code.size());
@@ -75,7 +83,9 @@ class Decoder {
     return op;
   }
 
-  uint32_t predicate(uint32_t reg) const { return exec::kFirstPredicate + code_.predicate_begin + allocation_.place[reg]; }
+  uint32_t predicate(uint32_t reg) const {
+    return exec::kFirstPredicate + code_.predicate_begin + allocation_.place[reg];
+  }
 
   uint32_t encode(const IrOperand& operand) {
     switch (operand.kind) {
@@ -95,7 +105,8 @@ class Decoder {
 
   void instruction(const IrInstruction& source) {
     size_t first = image_.code.size();
-    uint32_t slots = std::max<uint32_t>(1, (source.operand_count + exec::kInlineOperands - 1) / exec::kInlineOperands);
+    uint32_t slots =
+        std::max<uint32_t>(1, (source.operand_count + exec::kInlineOperands - 1) / exec::kInlineOperands);
     exec::Op op = blank(source.form->handler);
     op.aux = source.form->aux;
     op.flags = source.flags;
@@ -105,12 +116,15 @@ class Decoder {
       op.guard = static_cast<uint16_t>(predicate(source.guard));
       op.guard_flip = source.guard_negated ? ~0u : 0;
     }
-    if (source.target != kNoIndex) patches_.push_back({first, source.target});
-    else if (!f_.branch_tables.empty() && source.form->text == "brx.idx") op.imm += static_cast<int64_t>(table_base_);
+    if (source.target != kNoIndex)
+      patches_.push_back({first, source.target});
+    else if (!f_.branch_tables.empty() && source.form->text == "brx.idx")
+      op.imm += static_cast<int64_t>(table_base_);
     image_.code.push_back(op);
     for (uint32_t i = 1; i < slots; ++i) image_.code.push_back(blank(nullptr));
     for (uint32_t i = 0; i < source.operand_count; ++i) {
-      image_.code[first + i / exec::kInlineOperands].r[i % exec::kInlineOperands] = encode(f_.operands[source.first_operand + i]);
+      image_.code[first + i / exec::kInlineOperands].r[i % exec::kInlineOperands] =
+          encode(f_.operands[source.first_operand + i]);
     }
   }
 
@@ -130,8 +144,9 @@ class Decoder {
 
 }  // namespace
 
-void decode_function(const IrFunction& function, const std::vector<uint32_t>& order, const Allocation& allocation,
-                     const std::vector<Constant>& constants, ConstantLayout& layout, const exec::FormTable& forms, uint32_t index, Image& image) {
+void decode_function(const IrFunction& function, const std::vector<uint32_t>& order,
+                     const Allocation& allocation, const std::vector<Constant>& constants,
+                     ConstantLayout& layout, const exec::FormTable& forms, uint32_t index, Image& image) {
   Decoder(function, order, allocation, constants, layout, forms, image.functions[index], image).run();
 }
 

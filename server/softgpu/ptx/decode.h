@@ -21,7 +21,8 @@ class ConstantLayout {
 
 // Appends the function's code to image.code and fills in entry, end, return_row and frame_bytes of
 // image.functions[index], whose register_begin and predicate_begin are already set.
-void decode_function(const IrFunction& function, const std::vector<uint32_t>& order, const Allocation& allocation,
-                     const std::vector<Constant>& constants, ConstantLayout& layout, const exec::FormTable& forms, uint32_t index, Image& image);
+void decode_function(const IrFunction& function, const std::vector<uint32_t>& order,
+                     const Allocation& allocation, const std::vector<Constant>& constants,
+                     ConstantLayout& layout, const exec::FormTable& forms, uint32_t index, Image& image);
 
 }  // namespace outboard::softgpu::ptx

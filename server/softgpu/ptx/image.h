@@ -22,7 +22,8 @@ struct FunctionCode {
   uint32_t end = 0;             // one past its last Op
   uint32_t register_begin = 0;  // bytes
   uint32_t register_end = 0;
-  uint32_t width_end[4] = {0, 0, 0, 0};  // rows of 16, 8, 4 and 2 bytes per lane end here, from register_begin
+  uint32_t width_end[4] = {0, 0, 0,
+                           0};  // rows of 16, 8, 4 and 2 bytes per lane end here, from register_begin
   uint32_t predicate_begin = 0;
   uint32_t predicate_end = 0;
   uint32_t return_row = exec::kNoOperand;  // where a call leaves the caller's next Op

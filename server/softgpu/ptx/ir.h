@@ -36,8 +36,8 @@ struct IrInstruction {
   const exec::Form* form = nullptr;
   uint32_t first_operand = 0;  // in IrFunction::operands
   uint16_t operand_count = 0;
-  uint16_t flags = 0;          // of exec::Op
-  uint32_t guard = kNoIndex;   // virtual register
+  uint16_t flags = 0;         // of exec::Op
+  uint32_t guard = kNoIndex;  // virtual register
   bool guard_negated = false;
   bool ends_block = false;
   uint32_t target = kNoIndex;  // block
@@ -74,14 +74,14 @@ struct IrFunction {
   std::vector<Width> registers;
   std::vector<IrOperand> operands;
   std::vector<IrInstruction> instructions;
-  std::vector<IrBlock> blocks;  // block 0 is the entry
+  std::vector<IrBlock> blocks;                       // block 0 is the entry
   std::vector<std::vector<uint32_t>> branch_tables;  // blocks, for brx.idx: IrInstruction::imm
   FrameLayout frame;
-  uint32_t frame_bytes = 0;       // of local memory, parameters included
-  uint32_t outgoing_bytes = 0;    // largest frame of parameters that a call of this function fills
+  uint32_t frame_bytes = 0;     // of local memory, parameters included
+  uint32_t outgoing_bytes = 0;  // largest frame of parameters that a call of this function fills
   uint32_t return_register = kNoIndex;
-  std::vector<uint32_t> callees;         // function indices, direct calls
-  std::vector<uint32_t> address_taken;   // function indices
+  std::vector<uint32_t> callees;        // function indices, direct calls
+  std::vector<uint32_t> address_taken;  // function indices
   std::vector<uint32_t> shared_variables;
   bool calls_indirectly = false;
   bool uses_dynamic_shared = false;

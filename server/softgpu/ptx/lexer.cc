@@ -131,8 +131,9 @@ Token Lexer::radix_integer(Token token, size_t digits_at, unsigned radix) {
     while (end < text_.size() && is_word(text_[end])) ++end;
     token.kind = TokenKind::kInvalid;
     token = finish(token, end);
-    diagnostics_->error(token.at, overflow ? "integer '" + std::string(token.text.substr(0, 40)) + "' does not fit in 64 bits"
-                                          : "malformed number '" + std::string(token.text.substr(0, 40)) + "'");
+    diagnostics_->error(
+        token.at, overflow ? "integer '" + std::string(token.text.substr(0, 40)) + "' does not fit in 64 bits"
+                           : "malformed number '" + std::string(token.text.substr(0, 40)) + "'");
     return token;
   }
   return finish(token, end);
@@ -154,8 +155,9 @@ Token Lexer::float_bits(Token token, unsigned digits) {
   }
   token = finish(token, end);
   if (bad) {
-    diagnostics_->error(token.at, "'" + std::string(token.text.substr(0, 40)) + "' is not " + std::to_string(digits) +
-                                     " hexadecimal digits of a floating-point value");
+    diagnostics_->error(token.at, "'" + std::string(token.text.substr(0, 40)) + "' is not " +
+                                      std::to_string(digits) +
+                                      " hexadecimal digits of a floating-point value");
   }
   return token;
 }
@@ -212,16 +214,17 @@ Token Lexer::punctuation(Token token) {
   char c = text_[at_];
   char second = peek(1);
   token.kind = TokenKind::kPunctuation;
-  bool pair = (c == '<' && (second == '<' || second == '=')) || (c == '>' && (second == '>' || second == '=')) ||
-              (c == '=' && second == '=') || (c == '!' && second == '=') || (c == '&' && second == '&') ||
-              (c == '|' && second == '|');
+  bool pair = (c == '<' && (second == '<' || second == '=')) ||
+              (c == '>' && (second == '>' || second == '=')) || (c == '=' && second == '=') ||
+              (c == '!' && second == '=') || (c == '&' && second == '&') || (c == '|' && second == '|');
   if (pair) return finish(token, at_ + 2);
   static constexpr std::string_view kSingles = "()[]{}<>,;:=+-*/%&|^~!?@.";
   if (kSingles.find(c) == std::string_view::npos) {
     token.kind = TokenKind::kInvalid;
     unsigned byte = static_cast<uint8_t>(c);
-    diagnostics_->error(token.at, byte >= 0x20 && byte < 0x7f ? std::string("unexpected character '") + c + "'"
-                                                             : "unexpected byte " + std::to_string(byte));
+    diagnostics_->error(token.at, byte >= 0x20 && byte < 0x7f
+                                      ? std::string("unexpected character '") + c + "'"
+                                      : "unexpected byte " + std::to_string(byte));
   }
   return finish(token, at_ + 1);
 }

@@ -16,24 +16,54 @@ struct SpecialName {
 };
 
 constexpr SpecialName kSpecialNames[] = {
-    {"%tid.x", Special::kTidX}, {"%tid.y", Special::kTidY}, {"%tid.z", Special::kTidZ},
-    {"%ntid.x", Special::kNtidX}, {"%ntid.y", Special::kNtidY}, {"%ntid.z", Special::kNtidZ},
-    {"%ctaid.x", Special::kCtaidX}, {"%ctaid.y", Special::kCtaidY}, {"%ctaid.z", Special::kCtaidZ},
-    {"%nctaid.x", Special::kNctaidX}, {"%nctaid.y", Special::kNctaidY}, {"%nctaid.z", Special::kNctaidZ},
-    {"%laneid", Special::kLaneid}, {"%warpid", Special::kWarpid}, {"%nwarpid", Special::kNwarpid},
-    {"%smid", Special::kSmid}, {"%nsmid", Special::kNsmid}, {"%gridid", Special::kGridid},
-    {"%lanemask_eq", Special::kLanemaskEq}, {"%lanemask_le", Special::kLanemaskLe}, {"%lanemask_lt", Special::kLanemaskLt},
-    {"%lanemask_ge", Special::kLanemaskGe}, {"%lanemask_gt", Special::kLanemaskGt},
-    {"%total_smem_size", Special::kTotalSmemSize}, {"%aggr_smem_size", Special::kTotalSmemSize},
-    {"%dynamic_smem_size", Special::kDynamicSmemSize}, {"%envreg1", Special::kEnvreg1}, {"%envreg2", Special::kEnvreg2},
+    {"%tid.x", Special::kTidX},
+    {"%tid.y", Special::kTidY},
+    {"%tid.z", Special::kTidZ},
+    {"%ntid.x", Special::kNtidX},
+    {"%ntid.y", Special::kNtidY},
+    {"%ntid.z", Special::kNtidZ},
+    {"%ctaid.x", Special::kCtaidX},
+    {"%ctaid.y", Special::kCtaidY},
+    {"%ctaid.z", Special::kCtaidZ},
+    {"%nctaid.x", Special::kNctaidX},
+    {"%nctaid.y", Special::kNctaidY},
+    {"%nctaid.z", Special::kNctaidZ},
+    {"%laneid", Special::kLaneid},
+    {"%warpid", Special::kWarpid},
+    {"%nwarpid", Special::kNwarpid},
+    {"%smid", Special::kSmid},
+    {"%nsmid", Special::kNsmid},
+    {"%gridid", Special::kGridid},
+    {"%lanemask_eq", Special::kLanemaskEq},
+    {"%lanemask_le", Special::kLanemaskLe},
+    {"%lanemask_lt", Special::kLanemaskLt},
+    {"%lanemask_ge", Special::kLanemaskGe},
+    {"%lanemask_gt", Special::kLanemaskGt},
+    {"%total_smem_size", Special::kTotalSmemSize},
+    {"%aggr_smem_size", Special::kTotalSmemSize},
+    {"%dynamic_smem_size", Special::kDynamicSmemSize},
+    {"%envreg1", Special::kEnvreg1},
+    {"%envreg2", Special::kEnvreg2},
     // Every CTA is a cluster of its own.
-    {"%clusterid.x", Special::kCtaidX}, {"%clusterid.y", Special::kCtaidY}, {"%clusterid.z", Special::kCtaidZ},
-    {"%nclusterid.x", Special::kNctaidX}, {"%nclusterid.y", Special::kNctaidY}, {"%nclusterid.z", Special::kNctaidZ},
-    {"%cluster_ctaid.x", Special::kZero}, {"%cluster_ctaid.y", Special::kZero}, {"%cluster_ctaid.z", Special::kZero},
-    {"%cluster_nctaid.x", Special::kOne}, {"%cluster_nctaid.y", Special::kOne}, {"%cluster_nctaid.z", Special::kOne},
-    {"%cluster_ctarank", Special::kZero}, {"%cluster_nctarank", Special::kOne},
-    {"%reserved_smem_offset_begin", Special::kZero}, {"%reserved_smem_offset_end", Special::kZero},
-    {"%reserved_smem_offset_cap", Special::kZero}, {"%reserved_smem_offset_0", Special::kZero}, {"%reserved_smem_offset_1", Special::kZero},
+    {"%clusterid.x", Special::kCtaidX},
+    {"%clusterid.y", Special::kCtaidY},
+    {"%clusterid.z", Special::kCtaidZ},
+    {"%nclusterid.x", Special::kNctaidX},
+    {"%nclusterid.y", Special::kNctaidY},
+    {"%nclusterid.z", Special::kNctaidZ},
+    {"%cluster_ctaid.x", Special::kZero},
+    {"%cluster_ctaid.y", Special::kZero},
+    {"%cluster_ctaid.z", Special::kZero},
+    {"%cluster_nctaid.x", Special::kOne},
+    {"%cluster_nctaid.y", Special::kOne},
+    {"%cluster_nctaid.z", Special::kOne},
+    {"%cluster_ctarank", Special::kZero},
+    {"%cluster_nctarank", Special::kOne},
+    {"%reserved_smem_offset_begin", Special::kZero},
+    {"%reserved_smem_offset_end", Special::kZero},
+    {"%reserved_smem_offset_cap", Special::kZero},
+    {"%reserved_smem_offset_0", Special::kZero},
+    {"%reserved_smem_offset_1", Special::kZero},
 };
 
 struct ClockName {
@@ -41,14 +71,18 @@ struct ClockName {
 };
 // Read by an instruction of their own, because they change while the kernel runs.
 constexpr ClockName kClockNames[] = {
-    {"%clock", "special.clock.b32"}, {"%clock_hi", "special.clock_hi.b32"}, {"%clock64", "special.clock64.b64"},
-    {"%globaltimer", "special.globaltimer.b64"}, {"%globaltimer_lo", "special.globaltimer_lo.b32"},
+    {"%clock", "special.clock.b32"},
+    {"%clock_hi", "special.clock_hi.b32"},
+    {"%clock64", "special.clock64.b64"},
+    {"%globaltimer", "special.globaltimer.b64"},
+    {"%globaltimer_lo", "special.globaltimer_lo.b32"},
     {"%globaltimer_hi", "special.globaltimer_hi.b32"},
 };
 
 }  // namespace
 
-FrameLayout layout_frame(const std::vector<VariableDeclaration>& parameters, const std::vector<VariableDeclaration>& results) {
+FrameLayout layout_frame(const std::vector<VariableDeclaration>& parameters,
+                         const std::vector<VariableDeclaration>& results) {
   FrameLayout layout;
   auto place = [&](const VariableDeclaration& declaration) {
     uint32_t bytes = static_cast<uint32_t>(std::min<uint64_t>(declaration.bytes, 1u << 20));
@@ -65,7 +99,9 @@ FrameLayout layout_frame(const std::vector<VariableDeclaration>& parameters, con
 FunctionLowering::FunctionLowering(const Module& module, const Function& function, LoweringContext& context)
     : module_(module), function_(function), context_(context) {}
 
-void FunctionLowering::error(Position at, std::string message) { context_.diagnostics().error(at, std::move(message)); }
+void FunctionLowering::error(Position at, std::string message) {
+  context_.diagnostics().error(at, std::move(message));
+}
 
 // What is valid PTX but cannot be executed here.
 void FunctionLowering::refuse(Position at, std::string message) {
@@ -127,11 +163,14 @@ void FunctionLowering::declare_parameters() {
     scope.registers[declaration.name] = {index, 0, declaration.type, 1};
     if (load && width != Width::kPredicate) {
       emit_internal("frame.load.b" + std::to_string(8 * width_bytes(width)), here,
-                    {{ValueKind::kRegister, true, false, false, index}, {ValueKind::kRaw, false, false, false, slot.offset}});
+                    {{ValueKind::kRegister, true, false, false, index},
+                     {ValueKind::kRaw, false, false, false, slot.offset}});
     }
   };
-  for (size_t i = 0; i < function_.parameters.size(); ++i) declare(function_.parameters[i], ir_.frame.parameters[i], true);
-  for (size_t i = 0; i < function_.results.size(); ++i) declare(function_.results[i], ir_.frame.results[i], false);
+  for (size_t i = 0; i < function_.parameters.size(); ++i)
+    declare(function_.parameters[i], ir_.frame.parameters[i], true);
+  for (size_t i = 0; i < function_.results.size(); ++i)
+    declare(function_.results[i], ir_.frame.results[i], false);
 }
 
 void FunctionLowering::collect_labels() {
@@ -150,7 +189,8 @@ void FunctionLowering::collect_labels() {
         const Label& label = function_.labels[part.index];
         auto& places = labels_[label.name];
         for (const LabelPlace& place : places) {
-          if (place.scope == open.back()) error(label.at, "label '" + std::string(label.name) + "' is defined twice");
+          if (place.scope == open.back())
+            error(label.at, "label '" + std::string(label.name) + "' is defined twice");
         }
         places.push_back({open.back(), static_cast<uint32_t>(ir_.blocks.size())});
         ir_.blocks.emplace_back();
@@ -171,7 +211,8 @@ void FunctionLowering::collect_labels() {
 uint32_t FunctionLowering::find_label(std::string_view name, Position at) {
   auto found = labels_.find(name);
   if (found == labels_.end()) {
-    error(at, "label '" + std::string(name) + "' is not defined in function '" + std::string(function_.name) + "'");
+    error(at, "label '" + std::string(name) + "' is not defined in function '" + std::string(function_.name) +
+                  "'");
     return kNoIndex;
   }
   for (uint32_t scope = scope_numbers_.back(); scope != kNoIndex; scope = scope_parents_[scope]) {
@@ -223,16 +264,19 @@ void FunctionLowering::finish_blocks() {
   for (IrBlock& block : ir_.blocks) {
     if (block.fallthrough != kNoIndex) block.successors.push_back(block.fallthrough);
     std::sort(block.successors.begin(), block.successors.end());
-    block.successors.erase(std::unique(block.successors.begin(), block.successors.end()), block.successors.end());
+    block.successors.erase(std::unique(block.successors.begin(), block.successors.end()),
+                           block.successors.end());
   }
 }
 
 void FunctionLowering::declare_registers(const RegisterDeclaration& declaration) {
   uint32_t count = std::max(declaration.count, 1u) * declaration.vector;
   if (ir_.registers.size() + count > kMaxRegistersPerFunction) {
-    return error(declaration.at, "more than " + std::to_string(kMaxRegistersPerFunction) + " registers in function '" + std::string(function_.name) + "'");
+    return error(declaration.at, "more than " + std::to_string(kMaxRegistersPerFunction) +
+                                     " registers in function '" + std::string(function_.name) + "'");
   }
-  RegisterName name{static_cast<uint32_t>(ir_.registers.size()), declaration.count, declaration.type, declaration.vector};
+  RegisterName name{static_cast<uint32_t>(ir_.registers.size()), declaration.count, declaration.type,
+                    declaration.vector};
   ir_.registers.insert(ir_.registers.end(), count, type_width(declaration.type));
   if (!scopes_.back().registers.try_emplace(declaration.name, name).second) {
     error(declaration.at, "register '" + std::string(declaration.name) + "' is declared twice");
@@ -246,11 +290,13 @@ void FunctionLowering::declare_variable(const VariableDeclaration& declaration) 
     scope.symbols[declaration.name] = context_.add_variable(declaration);
     return;
   }
-  if (declaration.bytes > (1u << 24)) return error(declaration.at, "a local variable may have at most 16 MiB");
+  if (declaration.bytes > (1u << 24))
+    return error(declaration.at, "a local variable may have at most 16 MiB");
   local_bytes_ = (local_bytes_ + declaration.align - 1) & ~(declaration.align - 1);
   scope.locals[declaration.name] = {LocalKind::kFrame, local_bytes_, declaration.bytes};
   local_bytes_ += static_cast<uint32_t>(declaration.bytes);
-  if (local_bytes_ > (1u << 26)) error(declaration.at, "a function may have at most 64 MiB of local variables");
+  if (local_bytes_ > (1u << 26))
+    error(declaration.at, "a function may have at most 64 MiB of local variables");
 }
 
 bool FunctionLowering::resolve_register(std::string_view name, Resolved& out) const {

@@ -33,7 +33,8 @@ class LoweringContext {
   virtual bool refuse_functions_only() = 0;
 };
 
-FrameLayout layout_frame(const std::vector<VariableDeclaration>& parameters, const std::vector<VariableDeclaration>& results);
+FrameLayout layout_frame(const std::vector<VariableDeclaration>& parameters,
+                         const std::vector<VariableDeclaration>& results);
 
 class FunctionLowering {
  public:
@@ -59,7 +60,15 @@ class FunctionLowering {
     std::unordered_map<std::string_view, Symbol> symbols;
   };
   struct Resolved {
-    enum class Kind : uint8_t { kNone, kRegister, kVector, kSpecial, kClock, kLocal, kSymbol } kind = Kind::kNone;
+    enum class Kind : uint8_t {
+      kNone,
+      kRegister,
+      kVector,
+      kSpecial,
+      kClock,
+      kLocal,
+      kSymbol
+    } kind = Kind::kNone;
     uint32_t index = 0;  // virtual register, Special
     uint32_t count = 0;  // of a vector register
     Type type = Type::kNone;
@@ -93,19 +102,25 @@ class FunctionLowering {
   void put(IrOperand operand) { pending_.push_back(operand); }
   void finish();
   const exec::Form* internal_form(std::string_view text, Position at);
-  void emit_internal(std::string_view form, const Instruction& source, std::initializer_list<IrOperand> operands);
+  void emit_internal(std::string_view form, const Instruction& source,
+                     std::initializer_list<IrOperand> operands);
 
   // lower_operand.cc
-  bool element(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand, const Instruction& source);
-  bool destination(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand, const Instruction& source);
-  bool source_value(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand, const Instruction& source);
+  bool element(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand,
+               const Instruction& source);
+  bool destination(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand,
+                   const Instruction& source);
+  bool source_value(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand,
+                    const Instruction& source);
   bool predicate_source(const Operand& operand);
   bool address(const Operand& operand, bool second);
   IrOperand immediate(Type type, const Operand& operand);
   IrOperand constant(Width width, uint64_t bits);
   IrOperand symbol_constant(const Symbol& symbol, Width width, uint64_t addend);
-  bool symbol_value(const Resolved& name, Width width, uint64_t addend, const Instruction& source, Position at, IrOperand& out);
-  bool fit_width(IrOperand& operand, Width have, Width want, const exec::Form& form, const Instruction& source, Position at);
+  bool symbol_value(const Resolved& name, Width width, uint64_t addend, const Instruction& source,
+                    Position at, IrOperand& out);
+  bool fit_width(IrOperand& operand, Width have, Width want, const exec::Form& form,
+                 const Instruction& source, Position at);
 
   // lower_control.cc
   bool control(const Instruction& source, std::string_view base, std::span<const Operand> operands);
@@ -113,7 +128,8 @@ class FunctionLowering {
   void indexed_branch(const Instruction& source, std::span<const Operand> operands);
   void leave(const Instruction& source, bool whole_thread);
   void call(const Instruction& source, std::span<const Operand> operands);
-  void call_system(const Instruction& source, int number, std::span<const Operand> arguments, std::span<const Operand> results, const FrameLayout& layout);
+  void call_system(const Instruction& source, int number, std::span<const Operand> arguments,
+                   std::span<const Operand> results, const FrameLayout& layout);
   void pass(const Instruction& source, const Operand& actual, const FrameLayout::Slot& slot, bool is_result);
   void set_guard(IrInstruction& ir, const Instruction& source);
 

@@ -6,20 +6,28 @@
 namespace outboard::softgpu::ptx {
 
 // True if the instruction was one of these.
-bool FunctionLowering::control(const Instruction& source, std::string_view base, std::span<const Operand> operands) {
-  if (base == "bra") branch(source, operands);
-  else if (base == "brx") indexed_branch(source, operands);
-  else if (base == "ret") leave(source, false);
-  else if (base == "exit") leave(source, true);
-  else if (base == "call") call(source, operands);
-  else return false;
+bool FunctionLowering::control(const Instruction& source, std::string_view base,
+                               std::span<const Operand> operands) {
+  if (base == "bra")
+    branch(source, operands);
+  else if (base == "brx")
+    indexed_branch(source, operands);
+  else if (base == "ret")
+    leave(source, false);
+  else if (base == "exit")
+    leave(source, true);
+  else if (base == "call")
+    call(source, operands);
+  else
+    return false;
   return true;
 }
 
 void FunctionLowering::branch(const Instruction& source, std::span<const Operand> operands) {
   const exec::Form* form = find_form(source, std::string(source.opcode));
   if (form == nullptr) return;
-  if (operands.size() != 1 || operands[0].kind != OperandKind::kName) return error(source.at, "'bra' takes one label");
+  if (operands.size() != 1 || operands[0].kind != OperandKind::kName)
+    return error(source.at, "'bra' takes one label");
   uint32_t target = find_label(operands[0].name, operands[0].at);
   if (target == kNoIndex) return;
   begin(*form, source);
@@ -42,7 +50,8 @@ void FunctionLowering::indexed_branch(const Instruction& source, std::span<const
   }
   auto list = targets_.find(operands[1].name);
   if (list == targets_.end()) {
-    return error(operands[1].at, "'" + std::string(operands[1].name) + "' is not the label of a .branchtargets list");
+    return error(operands[1].at,
+                 "'" + std::string(operands[1].name) + "' is not the label of a .branchtargets list");
   }
   begin(*form, source);
   exec::OperandSpec spec;
@@ -72,9 +81,12 @@ void FunctionLowering::leave(const Instruction& source, bool whole_thread) {
     for (size_t i = 0; i < function_.results.size(); ++i) {
       const VariableDeclaration& result = function_.results[i];
       Resolved name;
-      if (result.space != StateSpace::kRegister || !resolve_register(result.name, name) || name.type == Type::kPred) continue;
+      if (result.space != StateSpace::kRegister || !resolve_register(result.name, name) ||
+          name.type == Type::kPred)
+        continue;
       emit_internal("frame.store.b" + std::to_string(8 * type_bytes(result.type)), source,
-                    {{ValueKind::kRaw, false, false, false, ir_.frame.results[i].offset}, {ValueKind::kRegister, false, false, false, name.index}});
+                    {{ValueKind::kRaw, false, false, false, ir_.frame.results[i].offset},
+                     {ValueKind::kRegister, false, false, false, name.index}});
     }
   }
   const exec::Form* form = internal_form(ends_thread ? "thread.exit" : "function.return", source.at);
@@ -86,7 +98,8 @@ void FunctionLowering::leave(const Instruction& source, bool whole_thread) {
 }
 
 // Moves one actual parameter into the callee's frame, or one result out of it.
-void FunctionLowering::pass(const Instruction& source, const Operand& actual, const FrameLayout::Slot& slot, bool is_result) {
+void FunctionLowering::pass(const Instruction& source, const Operand& actual, const FrameLayout::Slot& slot,
+                            bool is_result) {
   IrOperand there{ValueKind::kFrame, false, false, false, slot.offset};
   Resolved name;
   if (actual.kind == OperandKind::kName) name = resolve(actual.name);
@@ -94,31 +107,38 @@ void FunctionLowering::pass(const Instruction& source, const Operand& actual, co
     uint32_t bytes = static_cast<uint32_t>(std::min<uint64_t>(slot.bytes, name.local.bytes));
     IrOperand here{ValueKind::kRaw, false, false, false, name.local.offset};
     IrOperand size{ValueKind::kRaw, false, false, false, bytes};
-    if (is_result) emit_internal("frame.copy", source, {here, there, size});
-    else emit_internal("frame.copy", source, {there, here, size});
+    if (is_result)
+      emit_internal("frame.copy", source, {here, there, size});
+    else
+      emit_internal("frame.copy", source, {there, here, size});
     return;
   }
   if (slot.bytes != 1 && slot.bytes != 2 && slot.bytes != 4 && slot.bytes != 8) {
-    return error(actual.at, "a value of " + std::to_string(slot.bytes) + " bytes can only be passed in a .param variable");
+    return error(actual.at, "a value of " + std::to_string(slot.bytes) +
+                                " bytes can only be passed in a .param variable");
   }
   std::string width = std::to_string(8 * slot.bytes);
   Width want = slot.bytes <= 2 ? Width::k16 : slot.bytes == 4 ? Width::k32 : Width::k64;
   if (is_result) {
     if (actual.kind == OperandKind::kSink) return;
     if (name.kind != Resolved::Kind::kRegister || type_width(name.type) != want) {
-      return error(actual.at, "the call's result needs a register of " + width + " bits or a .param variable");
+      return error(actual.at,
+                   "the call's result needs a register of " + width + " bits or a .param variable");
     }
-    return emit_internal("frame.load.b" + width, source, {{ValueKind::kRegister, true, false, false, name.index}, there});
+    return emit_internal("frame.load.b" + width, source,
+                         {{ValueKind::kRegister, true, false, false, name.index}, there});
   }
   IrOperand value;
   if (name.kind == Resolved::Kind::kRegister && type_width(name.type) == want) {
     value = {ValueKind::kRegister, false, false, false, name.index};
-  } else if (actual.kind == OperandKind::kInteger || actual.kind == OperandKind::kFloat32 || actual.kind == OperandKind::kFloat64) {
+  } else if (actual.kind == OperandKind::kInteger || actual.kind == OperandKind::kFloat32 ||
+             actual.kind == OperandKind::kFloat64) {
     value = constant(want, actual.value);
   } else if (name.kind == Resolved::Kind::kSymbol || name.kind == Resolved::Kind::kLocal) {
     if (!symbol_value(name, want, actual.value, source, actual.at, value)) return;
   } else {
-    return error(actual.at, "'" + std::string(actual.name) + "' cannot be passed as a parameter of " + width + " bits");
+    return error(actual.at,
+                 "'" + std::string(actual.name) + "' cannot be passed as a parameter of " + width + " bits");
   }
   emit_internal("frame.store.b" + width, source, {there, value});
 }
@@ -149,16 +169,21 @@ void FunctionLowering::call(const Instruction& source, std::span<const Operand> 
   size_t at = 0;
   std::span<const Operand> results, arguments;
   if (at < operands.size() && operands[at].kind == OperandKind::kList) results = elements_of(operands[at++]);
-  if (at == operands.size() || operands[at].kind != OperandKind::kName) return error(source.at, "'call' needs the function to call");
+  if (at == operands.size() || operands[at].kind != OperandKind::kName)
+    return error(source.at, "'call' needs the function to call");
   const Operand& callee = operands[at++];
-  if (at < operands.size() && operands[at].kind == OperandKind::kList) arguments = elements_of(operands[at++]);
+  if (at < operands.size() && operands[at].kind == OperandKind::kList)
+    arguments = elements_of(operands[at++]);
   Resolved name = resolve(callee.name);
   const Prototype* prototype = nullptr;
   if (at < operands.size() && operands[at].kind == OperandKind::kName) {
-    if (auto found = prototypes_.find(operands[at].name); found != prototypes_.end()) prototype = found->second;
-    if (auto list = targets_.find(operands[at].name); list != targets_.end() && !list->second->names.empty()) {
+    if (auto found = prototypes_.find(operands[at].name); found != prototypes_.end())
+      prototype = found->second;
+    if (auto list = targets_.find(operands[at].name);
+        list != targets_.end() && !list->second->names.empty()) {
       // All functions of a target list have the same signature; take the first one's.
-      if (const Symbol* first = context_.find_symbol(list->second->names[0]); first != nullptr && first->kind == SymbolKind::kFunction) {
+      if (const Symbol* first = context_.find_symbol(list->second->names[0]);
+          first != nullptr && first->kind == SymbolKind::kFunction) {
         const Function& head = context_.function_head(first->index);
         borrowed_.results = head.results;
         borrowed_.parameters = head.parameters;
@@ -173,23 +198,27 @@ void FunctionLowering::call(const Instruction& source, std::span<const Operand> 
     formal_parameters = &head.parameters;
     formal_results = &head.results;
   } else if (name.kind == Resolved::Kind::kRegister) {
-    if (prototype == nullptr) return error(source.at, "an indirect call needs a .callprototype or .calltargets");
-    if (type_width(name.type) != Width::k64) return error(callee.at, "a function's address needs a 64-bit register");
+    if (prototype == nullptr)
+      return error(source.at, "an indirect call needs a .callprototype or .calltargets");
+    if (type_width(name.type) != Width::k64)
+      return error(callee.at, "a function's address needs a 64-bit register");
     formal_parameters = &prototype->parameters;
     formal_results = &prototype->results;
   } else {
     return error(callee.at, "function '" + std::string(callee.name) + "' is not declared");
   }
   if (arguments.size() != formal_parameters->size() || results.size() != formal_results->size()) {
-    return error(source.at, "the call passes " + std::to_string(arguments.size()) + " parameters and takes " + std::to_string(results.size()) +
-                                " results; '" + std::string(callee.name) + "' has " + std::to_string(formal_parameters->size()) + " and " +
+    return error(source.at, "the call passes " + std::to_string(arguments.size()) + " parameters and takes " +
+                                std::to_string(results.size()) + " results; '" + std::string(callee.name) +
+                                "' has " + std::to_string(formal_parameters->size()) + " and " +
                                 std::to_string(formal_results->size()));
   }
   FrameLayout layout = layout_frame(*formal_parameters, *formal_results);
   ir_.outgoing_bytes = std::max(ir_.outgoing_bytes, layout.bytes);
   for (size_t i = 0; i < arguments.size(); ++i) pass(source, arguments[i], layout.parameters[i], false);
   IrOperand frame{ValueKind::kFrame, false, false, false, 0};
-  int system = direct && !context_.function_head(name.symbol.index).has_body ? context_.system_call(callee.name) : -1;
+  int system =
+      direct && !context_.function_head(name.symbol.index).has_body ? context_.system_call(callee.name) : -1;
   if (system >= 0) {
     call_system(source, system, arguments, results, layout);
   } else if (direct) {
@@ -214,7 +243,8 @@ void FunctionLowering::call(const Instruction& source, std::span<const Operand> 
   for (size_t i = 0; i < results.size(); ++i) pass(source, results[i], layout.results[i], true);
 }
 
-void FunctionLowering::call_system(const Instruction& source, int number, std::span<const Operand>, std::span<const Operand>, const FrameLayout& layout) {
+void FunctionLowering::call_system(const Instruction& source, int number, std::span<const Operand>,
+                                   std::span<const Operand>, const FrameLayout& layout) {
   const exec::Form* form = internal_form("system.call", source.at);
   if (form == nullptr) return;
   begin(*form, source);
@@ -223,7 +253,8 @@ void FunctionLowering::call_system(const Instruction& source, int number, std::s
   put({ValueKind::kFrame, false, false, false, layout.results.empty() ? 0 : layout.results[0].offset});
   // The first eight parameters' places are all that a system call of ours looks at.
   for (size_t i = 0; i < 5; ++i) {
-    put({ValueKind::kFrame, false, false, false, i < layout.parameters.size() ? layout.parameters[i].offset : 0});
+    put({ValueKind::kFrame, false, false, false,
+         i < layout.parameters.size() ? layout.parameters[i].offset : 0});
   }
   finish();
 }

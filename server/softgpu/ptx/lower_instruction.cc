@@ -18,7 +18,9 @@ std::string replace_modifier(std::string_view opcode, std::string_view from, std
 
 bool has_modifier(std::string_view opcode, std::string_view modifier) {
   size_t at = opcode.find(modifier);
-  return at != std::string_view::npos && (at + modifier.size() == opcode.size() || opcode[at + modifier.size()] == '.' || opcode[at + modifier.size()] == ':');
+  return at != std::string_view::npos &&
+         (at + modifier.size() == opcode.size() || opcode[at + modifier.size()] == '.' ||
+          opcode[at + modifier.size()] == ':');
 }
 
 }  // namespace
@@ -55,8 +57,11 @@ void FunctionLowering::finish() {
   Instruction plain{"", {}, false, 0, 0, Position{current_.line, 1}};
   for (const Widen& widen : widens_) {
     std::string sign = widen.is_signed ? "s" : "u";
-    emit_internal("widen." + sign + std::to_string(8 * width_bytes(widen.to_width)) + "." + sign + std::to_string(8 * width_bytes(widen.from_width)), plain,
-                  {{ValueKind::kRegister, true, false, false, widen.to}, {ValueKind::kRegister, false, false, false, widen.from}});
+    emit_internal("widen." + sign + std::to_string(8 * width_bytes(widen.to_width)) + "." + sign +
+                      std::to_string(8 * width_bytes(widen.from_width)),
+                  plain,
+                  {{ValueKind::kRegister, true, false, false, widen.to},
+                   {ValueKind::kRegister, false, false, false, widen.from}});
     ir_.instructions.back().guard = current_.guard;
     ir_.instructions.back().guard_negated = current_.guard_negated;
   }
@@ -70,7 +75,8 @@ const exec::Form* FunctionLowering::internal_form(std::string_view text, Positio
 }
 
 // One instruction that the text does not have. Leaves the current instruction alone.
-void FunctionLowering::emit_internal(std::string_view text, const Instruction& source, std::initializer_list<IrOperand> operands) {
+void FunctionLowering::emit_internal(std::string_view text, const Instruction& source,
+                                     std::initializer_list<IrOperand> operands) {
   const exec::Form* form = internal_form(text, source.at);
   if (form == nullptr) return;
   if (!open_) {
@@ -88,8 +94,10 @@ void FunctionLowering::emit_internal(std::string_view text, const Instruction& s
 
 // Parameters of functions and of calls are local memory here; only a kernel's own are not.
 std::string FunctionLowering::memory_opcode(const Instruction& source) {
-  std::string opcode = replace_modifier(replace_modifier(source.opcode, ".param::entry", ".param"), ".param::func", ".param");
-  if (!has_modifier(opcode, ".param") || opcode.starts_with("cvta") || opcode.starts_with("isspacep")) return opcode;
+  std::string opcode =
+      replace_modifier(replace_modifier(source.opcode, ".param::entry", ".param"), ".param::func", ".param");
+  if (!has_modifier(opcode, ".param") || opcode.starts_with("cvta") || opcode.starts_with("isspacep"))
+    return opcode;
   bool frame = !function_.is_entry;
   for (uint32_t i = 0; i < source.operand_count; ++i) {
     const Operand& operand = module_.operands[source.first_operand + i];
@@ -105,9 +113,11 @@ const exec::Form* FunctionLowering::find_form(const Instruction& source, const s
   if (form != nullptr && (form->flags & exec::kInternal) == 0) return form;
   std::string base(opcode.substr(0, opcode.find('.')));
   if (!context_.forms().knows(base)) {
-    refuse(source.at, "instruction '" + std::string(source.opcode.substr(0, 80)) + "' is unknown or not supported by the software device");
+    refuse(source.at, "instruction '" + std::string(source.opcode.substr(0, 80)) +
+                          "' is unknown or not supported by the software device");
   } else {
-    refuse(source.at, "'" + std::string(source.opcode.substr(0, 80)) + "': this form of '" + base + "' is not supported by the software device");
+    refuse(source.at, "'" + std::string(source.opcode.substr(0, 80)) + "': this form of '" + base +
+                          "' is not supported by the software device");
   }
   return nullptr;
 }
@@ -121,9 +131,12 @@ void FunctionLowering::instruction(const Instruction& source) {
     for (int side = 0; side < 2; ++side) {
       uint32_t count = operands[side].element_count;
       if (operands[side].kind != OperandKind::kVector) continue;
-      std::string text = std::string(source.opcode) + (side == 0 ? ".unpack" : ".pack") + std::to_string(count);
+      std::string text =
+          std::string(source.opcode) + (side == 0 ? ".unpack" : ".pack") + std::to_string(count);
       const exec::Form* form = context_.forms().find(text);
-      if (form == nullptr) return refuse(source.at, "'" + std::string(source.opcode) + "' with a vector of " + std::to_string(count) + " is not supported");
+      if (form == nullptr)
+        return refuse(source.at, "'" + std::string(source.opcode) + "' with a vector of " +
+                                     std::to_string(count) + " is not supported");
       return generic(source, *form, operands);
     }
   }
@@ -133,12 +146,14 @@ void FunctionLowering::instruction(const Instruction& source) {
     form = find_form(source, memory_opcode(source));
   } else {
     form = context_.forms().find(source.opcode);
-    if (form == nullptr || (form->flags & exec::kInternal) != 0) form = find_form(source, std::string(source.opcode));
+    if (form == nullptr || (form->flags & exec::kInternal) != 0)
+      form = find_form(source, std::string(source.opcode));
   }
   if (form != nullptr) generic(source, *form, operands);
 }
 
-void FunctionLowering::generic(const Instruction& source, const exec::Form& first_form, std::span<const Operand> operands) {
+void FunctionLowering::generic(const Instruction& source, const exec::Form& first_form,
+                               std::span<const Operand> operands) {
   const exec::Form& form = first_form.other == nullptr ? first_form : first_form.for_count(operands.size());
   begin(form, source);
   size_t next = 0;
@@ -152,7 +167,8 @@ void FunctionLowering::generic(const Instruction& source, const exec::Form& firs
     }
     if (next == operands.size()) {
       if (!spec.optional) {
-        return error(source.at, "'" + std::string(source.opcode) + "' has " + std::to_string(operands.size()) + " operands, which is too few");
+        return error(source.at, "'" + std::string(source.opcode) + "' has " +
+                                    std::to_string(operands.size()) + " operands, which is too few");
       }
       for (unsigned i = 0; i < spec.count; ++i) put({});
       continue;
@@ -166,14 +182,16 @@ void FunctionLowering::generic(const Instruction& source, const exec::Form& firs
     if (spec.count > 1 || operand.kind == OperandKind::kVector) {
       std::span<const Operand> elements = elements_of(operand);
       Resolved name;
-      if (operand.kind == OperandKind::kName && resolve_register(operand.name, name) && name.kind == Resolved::Kind::kVector && name.count == spec.count) {
+      if (operand.kind == OperandKind::kName && resolve_register(operand.name, name) &&
+          name.kind == Resolved::Kind::kVector && name.count == spec.count) {
         for (unsigned i = 0; i < spec.count; ++i) {
           put({ValueKind::kRegister, spec.role == Role::kDestination, false, false, name.index + i});
         }
         continue;
       }
       if (operand.kind != OperandKind::kVector || elements.size() != spec.count) {
-        return error(operand.at, "'" + std::string(source.opcode) + "' takes a vector of " + std::to_string(spec.count) + " here");
+        return error(operand.at, "'" + std::string(source.opcode) + "' takes a vector of " +
+                                     std::to_string(spec.count) + " here");
       }
       for (const Operand& part : elements) good &= element(spec, form, part, source);
       continue;
@@ -194,7 +212,8 @@ void FunctionLowering::generic(const Instruction& source, const exec::Form& firs
     good &= element(spec, form, operand, source);
   }
   if (next < operands.size()) {
-    return error(operands[next].at, "'" + std::string(source.opcode) + "' has " + std::to_string(operands.size()) + " operands, which is too many");
+    return error(operands[next].at, "'" + std::string(source.opcode) + "' has " +
+                                        std::to_string(operands.size()) + " operands, which is too many");
   }
   if (!good) return;
   finish();

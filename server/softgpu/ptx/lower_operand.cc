@@ -48,9 +48,10 @@ IrOperand FunctionLowering::symbol_constant(const Symbol& symbol, Width width, u
 IrOperand FunctionLowering::immediate(Type type, const Operand& operand) {
   uint64_t bits = operand.value;
   bool is_float = operand.kind == OperandKind::kFloat32 || operand.kind == OperandKind::kFloat64;
-  double number = operand.kind == OperandKind::kFloat32 ? static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(bits)))
-                  : is_float                            ? std::bit_cast<double>(bits)
-                                                        : static_cast<double>(static_cast<int64_t>(bits));
+  double number = operand.kind == OperandKind::kFloat32
+                      ? static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(bits)))
+                  : is_float ? std::bit_cast<double>(bits)
+                             : static_cast<double>(static_cast<int64_t>(bits));
   switch (type) {
     case Type::kF32:
       if (operand.kind != OperandKind::kFloat32) bits = std::bit_cast<uint32_t>(static_cast<float>(number));
@@ -67,31 +68,39 @@ IrOperand FunctionLowering::immediate(Type type, const Operand& operand) {
     case Type::kS8: bits = static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(bits))); break;
     default:
       // A float in an untyped operand keeps its bits, rounded to the width if it was decimal.
-      if (operand.kind == OperandKind::kFloat64 && type_bytes(type) == 4) bits = std::bit_cast<uint32_t>(static_cast<float>(number));
+      if (operand.kind == OperandKind::kFloat64 && type_bytes(type) == 4)
+        bits = std::bit_cast<uint32_t>(static_cast<float>(number));
       break;
   }
   return constant(type_width(type), bits);
 }
 
-bool FunctionLowering::fit_width(IrOperand& operand, Width have, Width want, const exec::Form& form, const Instruction& source, Position at) {
+bool FunctionLowering::fit_width(IrOperand& operand, Width have, Width want, const exec::Form& form,
+                                 const Instruction& source, Position at) {
   if (have == want) return true;
   bool relaxed = (form.flags & exec::kRelaxedWidths) != 0 || operand.kind == ValueKind::kSpecial;
-  bool possible = have != Width::kPredicate && want != Width::kPredicate && have != Width::k128 && want != Width::k128;
+  bool possible =
+      have != Width::kPredicate && want != Width::kPredicate && have != Width::k128 && want != Width::k128;
   if (!relaxed || !possible || (have < want && operand.kind != ValueKind::kSpecial)) {
-    error(at, "the operand is " + bits_text(have) + ", but '" + std::string(source.opcode) + "' takes one that is " + bits_text(want));
+    error(at, "the operand is " + bits_text(have) + ", but '" + std::string(source.opcode) +
+                  "' takes one that is " + bits_text(want));
     return false;
   }
   uint32_t temporary = add_register(want);
-  std::string bits_have = std::to_string(8 * width_bytes(have)), bits_want = std::to_string(8 * width_bytes(want));
+  std::string bits_have = std::to_string(8 * width_bytes(have)),
+              bits_want = std::to_string(8 * width_bytes(want));
   IrOperand to{ValueKind::kRegister, true, false, false, temporary};
-  if (have > want) emit_internal("narrow.b" + bits_want + ".b" + bits_have, source, {to, operand});
-  else emit_internal("widen.u" + bits_want + ".u" + bits_have, source, {to, operand});
+  if (have > want)
+    emit_internal("narrow.b" + bits_want + ".b" + bits_have, source, {to, operand});
+  else
+    emit_internal("widen.u" + bits_want + ".u" + bits_have, source, {to, operand});
   operand = {ValueKind::kRegister, false, false, false, temporary};
   return true;
 }
 
 // The value that a variable's or function's name stands for.
-bool FunctionLowering::symbol_value(const Resolved& name, Width width, uint64_t addend, const Instruction& source, Position at, IrOperand& out) {
+bool FunctionLowering::symbol_value(const Resolved& name, Width width, uint64_t addend,
+                                    const Instruction& source, Position at, IrOperand& out) {
   if (width != Width::k32 && width != Width::k64) {
     error(at, "an address needs an operand of 32 or 64 bits");
     return false;
@@ -103,9 +112,10 @@ bool FunctionLowering::symbol_value(const Resolved& name, Width width, uint64_t 
       return true;
     }
     uint32_t temporary = add_register(width);
-    emit_internal("frame.address." + suffix, source,
-                  {{ValueKind::kRegister, true, false, false, temporary},
-                   {ValueKind::kRaw, false, false, false, static_cast<uint32_t>(name.local.offset + addend)}});
+    emit_internal(
+        "frame.address." + suffix, source,
+        {{ValueKind::kRegister, true, false, false, temporary},
+         {ValueKind::kRaw, false, false, false, static_cast<uint32_t>(name.local.offset + addend)}});
     out = {ValueKind::kRegister, false, false, false, temporary};
     return true;
   }
@@ -135,24 +145,25 @@ bool FunctionLowering::predicate_source(const Operand& operand) {
     put({ValueKind::kRaw, false, true, false, exec::kPredicateTrue << 1 | (value ? 0u : 1u)});
     return true;
   }
-  if (operand.kind != OperandKind::kName || !resolve_register(operand.name, name) || name.type != Type::kPred) {
-    error(operand.at, "expected a predicate register" + (operand.name.empty() ? std::string() : ", found " + quoted(operand.name)));
+  if (operand.kind != OperandKind::kName || !resolve_register(operand.name, name) ||
+      name.type != Type::kPred) {
+    error(operand.at, "expected a predicate register" +
+                          (operand.name.empty() ? std::string() : ", found " + quoted(operand.name)));
     return false;
   }
   put({ValueKind::kRegister, false, true, operand.negated, name.index});
   return true;
 }
 
-bool FunctionLowering::source_value(const OperandSpec& spec, const exec::Form& form, const Operand& operand, const Instruction& source) {
+bool FunctionLowering::source_value(const OperandSpec& spec, const exec::Form& form, const Operand& operand,
+                                    const Instruction& source) {
   if (spec.type == Type::kPred) return predicate_source(operand);
   Width want = type_width(spec.type);
   IrOperand value;
   switch (operand.kind) {
     case OperandKind::kInteger:
     case OperandKind::kFloat32:
-    case OperandKind::kFloat64:
-      put(immediate(spec.type, operand));
-      return true;
+    case OperandKind::kFloat64: put(immediate(spec.type, operand)); return true;
     case OperandKind::kName: break;
     default:
       error(operand.at, "'" + std::string(source.opcode) + "' takes a register or a constant here");
@@ -185,26 +196,29 @@ bool FunctionLowering::source_value(const OperandSpec& spec, const exec::Form& f
       if (!symbol_value(name, want, operand.value, source, operand.at, value)) return false;
       put(value);
       return true;
-    default:
-      error(operand.at, quoted(operand.name) + " is not declared");
-      return false;
+    default: error(operand.at, quoted(operand.name) + " is not declared"); return false;
   }
   if (!fit_width(value, have, want, form, source, operand.at)) return false;
   put(value);
   return true;
 }
 
-bool FunctionLowering::destination(const OperandSpec& spec, const exec::Form& form, const Operand& operand, const Instruction& source) {
+bool FunctionLowering::destination(const OperandSpec& spec, const exec::Form& form, const Operand& operand,
+                                   const Instruction& source) {
   bool predicate = spec.type == Type::kPred;
   Width want = type_width(spec.type);
   if (operand.kind == OperandKind::kSink) {
-    if (predicate) put({ValueKind::kRaw, true, true, false, exec::kPredicateTrash});
-    else put({ValueKind::kRegister, true, false, false, add_register(want)});
+    if (predicate)
+      put({ValueKind::kRaw, true, true, false, exec::kPredicateTrash});
+    else
+      put({ValueKind::kRegister, true, false, false, add_register(want)});
     return true;
   }
   Resolved name;
-  if (operand.kind != OperandKind::kName || !resolve_register(operand.name, name) || name.kind != Resolved::Kind::kRegister) {
-    error(operand.at, operand.kind == OperandKind::kName ? quoted(operand.name) + " is not a register" : "expected a register as destination");
+  if (operand.kind != OperandKind::kName || !resolve_register(operand.name, name) ||
+      name.kind != Resolved::Kind::kRegister) {
+    error(operand.at, operand.kind == OperandKind::kName ? quoted(operand.name) + " is not a register"
+                                                         : "expected a register as destination");
     return false;
   }
   Width have = type_width(name.type);
@@ -214,7 +228,8 @@ bool FunctionLowering::destination(const OperandSpec& spec, const exec::Form& fo
   }
   bool relaxed = (form.flags & exec::kRelaxedWidths) != 0 && have > want && !predicate && have != Width::k128;
   if (!relaxed) {
-    error(operand.at, "register " + quoted(operand.name) + " is " + bits_text(have) + ", but '" + std::string(source.opcode) + "' gives a result that is " + bits_text(want));
+    error(operand.at, "register " + quoted(operand.name) + " is " + bits_text(have) + ", but '" +
+                          std::string(source.opcode) + "' gives a result that is " + bits_text(want));
     return false;
   }
   uint32_t temporary = add_register(want);
@@ -223,7 +238,8 @@ bool FunctionLowering::destination(const OperandSpec& spec, const exec::Form& fo
   return true;
 }
 
-bool FunctionLowering::element(const OperandSpec& spec, const exec::Form& form, const Operand& operand, const Instruction& source) {
+bool FunctionLowering::element(const OperandSpec& spec, const exec::Form& form, const Operand& operand,
+                               const Instruction& source) {
   if (spec.role == Role::kDestination) return destination(spec, form, operand, source);
   if (spec.role == Role::kInteger) {
     if (operand.kind != OperandKind::kInteger) {
@@ -255,7 +271,8 @@ bool FunctionLowering::address(const Operand& operand, bool second) {
       case Resolved::Kind::kRegister: {
         Width width = type_width(name.type);
         if (width != Width::k32 && width != Width::k64) {
-          error(operand.at, "register " + quoted(operand.name) + " cannot hold an address: it is " + bits_text(width));
+          error(operand.at,
+                "register " + quoted(operand.name) + " cannot hold an address: it is " + bits_text(width));
           return false;
         }
         if (width == Width::k32) current_.flags |= flag32;
@@ -270,7 +287,8 @@ bool FunctionLowering::address(const Operand& operand, bool second) {
           current_.flags |= uniform;
         } else {
           ir_.specials |= uint64_t{1} << static_cast<unsigned>(exec::Special::kStackPointer);
-          base = {ValueKind::kSpecial, false, false, false, static_cast<uint32_t>(exec::Special::kStackPointer)};
+          base = {ValueKind::kSpecial, false, false, false,
+                  static_cast<uint32_t>(exec::Special::kStackPointer)};
           offset += name.local.offset;
         }
         break;
@@ -279,7 +297,8 @@ bool FunctionLowering::address(const Operand& operand, bool second) {
         if (name.symbol.kind == SymbolKind::kDynamicShared) {
           ir_.uses_dynamic_shared = true;
           ir_.specials |= uint64_t{1} << static_cast<unsigned>(exec::Special::kDynamicSharedBase);
-          base = {ValueKind::kSpecial, false, false, false, static_cast<uint32_t>(exec::Special::kDynamicSharedBase)};
+          base = {ValueKind::kSpecial, false, false, false,
+                  static_cast<uint32_t>(exec::Special::kDynamicSharedBase)};
           current_.flags |= flag32;
         } else {
           bool shared = name.symbol.kind == SymbolKind::kShared;
@@ -288,9 +307,7 @@ bool FunctionLowering::address(const Operand& operand, bool second) {
           offset = 0;
         }
         break;
-      default:
-        error(operand.at, quoted(operand.name) + " is not declared");
-        return false;
+      default: error(operand.at, quoted(operand.name) + " is not declared"); return false;
     }
   }
   if (offset != static_cast<int32_t>(offset)) {

@@ -59,16 +59,16 @@ struct Kernel {
   uint32_t param_bytes = 0;          // size of the packed buffer
   uint32_t static_shared_bytes = 0;  // without the dynamic part
   uint32_t shared_align = 16;
-  uint32_t local_bytes = 0;      // per thread: .local variables of the kernel and its callees
-  uint32_t constant_bytes = 0;   // module constants, reported by cuFuncGetAttribute
-  uint32_t registers = 0;        // 32-bit registers per thread after allocation, capped at 255
-  uint32_t max_threads = 1024;   // per CTA: .maxntid / .reqntid, else the device's limit
-  uint32_t required_block[3] = {0, 0, 0};    // .reqntid, zeros if absent
-  uint32_t cluster_block[3] = {0, 0, 0};     // .reqnctapercluster, zeros if absent
-  uint32_t ptx_version = 0;                  // 10 * major + minor, as cuFuncGetAttribute wants it
-  uint32_t target = 0;                       // 90 for sm_90
-  bool uses_grid_sync = false;               // has the grid-wide barrier's environment registers
-  uint32_t function = 0;                     // index in the Image
+  uint32_t local_bytes = 0;                // per thread: .local variables of the kernel and its callees
+  uint32_t constant_bytes = 0;             // module constants, reported by cuFuncGetAttribute
+  uint32_t registers = 0;                  // 32-bit registers per thread after allocation, capped at 255
+  uint32_t max_threads = 1024;             // per CTA: .maxntid / .reqntid, else the device's limit
+  uint32_t required_block[3] = {0, 0, 0};  // .reqntid, zeros if absent
+  uint32_t cluster_block[3] = {0, 0, 0};   // .reqnctapercluster, zeros if absent
+  uint32_t ptx_version = 0;                // 10 * major + minor, as cuFuncGetAttribute wants it
+  uint32_t target = 0;                     // 90 for sm_90
+  bool uses_grid_sync = false;             // has the grid-wide barrier's environment registers
+  uint32_t function = 0;                   // index in the Image
   // Not empty: the kernel uses something this device does not execute; launching it fails with
   // this sentence (CompileOptions::refuse_module false), the rest of the module works.
   std::string refusal;
@@ -79,7 +79,7 @@ struct CompileOptions {
   // only the kernels that reach it, so that a library with thousands of kernels stays usable.
   bool refuse_module = true;
   uint64_t max_text_bytes = 256ull << 20;
-  uint32_t max_errors = 20;  // then compile() gives up
+  uint32_t max_errors = 20;          // then compile() gives up
   exec::Isa isa = exec::Isa::kBest;  // which build of the instruction handlers executes it
 };
 

@@ -66,8 +66,10 @@ Parser::Value Parser::apply(std::string_view op, Value left, Value right, Positi
     panic_ = true;
     return left;
   }
-  if (left.kind == Kind::kFloat32 || left.kind == Kind::kFloat64 || right.kind == Kind::kFloat32 || right.kind == Kind::kFloat64) {
-    diagnostics_.error(at, "operator '" + std::string(op) + "' on floating-point constants is not supported", ErrorKind::kUnsupported);
+  if (left.kind == Kind::kFloat32 || left.kind == Kind::kFloat64 || right.kind == Kind::kFloat32 ||
+      right.kind == Kind::kFloat64) {
+    diagnostics_.error(at, "operator '" + std::string(op) + "' on floating-point constants is not supported",
+                       ErrorKind::kUnsupported);
     panic_ = true;
     return left;
   }
@@ -76,9 +78,12 @@ Parser::Value Parser::apply(std::string_view op, Value left, Value right, Positi
   int64_t sa = static_cast<int64_t>(a), sb = static_cast<int64_t>(b);
   Value result;
   result.kind = is_unsigned ? Kind::kUnsigned : Kind::kSigned;
-  if (op == "+") result.bits = a + b;
-  else if (op == "-") result.bits = a - b;
-  else if (op == "*") result.bits = a * b;
+  if (op == "+")
+    result.bits = a + b;
+  else if (op == "-")
+    result.bits = a - b;
+  else if (op == "*")
+    result.bits = a * b;
   else if (op == "/" || op == "%") {
     bool overflow = !is_unsigned && sb == -1;  // INT64_MIN / -1 would trap
     if (b == 0) {
@@ -91,22 +96,35 @@ Parser::Value Parser::apply(std::string_view op, Value left, Value right, Positi
     } else {
       result.bits = is_unsigned ? a % b : static_cast<uint64_t>(sa % sb);
     }
-  }
-  else if (op == "<<") result.bits = b < 64 ? a << b : 0;
-  else if (op == ">>") result.bits = left.kind == Kind::kUnsigned ? (b < 64 ? a >> b : 0) : static_cast<uint64_t>(sa >> (b < 63 ? b : 63));
-  else if (op == "&") result.bits = a & b;
-  else if (op == "|") result.bits = a | b;
-  else if (op == "^") result.bits = a ^ b;
+  } else if (op == "<<")
+    result.bits = b < 64 ? a << b : 0;
+  else if (op == ">>")
+    result.bits =
+        left.kind == Kind::kUnsigned ? (b < 64 ? a >> b : 0) : static_cast<uint64_t>(sa >> (b < 63 ? b : 63));
+  else if (op == "&")
+    result.bits = a & b;
+  else if (op == "|")
+    result.bits = a | b;
+  else if (op == "^")
+    result.bits = a ^ b;
   else {
     result.kind = Kind::kSigned;
-    if (op == "<") result.bits = is_unsigned ? a < b : sa < sb;
-    else if (op == ">") result.bits = is_unsigned ? a > b : sa > sb;
-    else if (op == "<=") result.bits = is_unsigned ? a <= b : sa <= sb;
-    else if (op == ">=") result.bits = is_unsigned ? a >= b : sa >= sb;
-    else if (op == "==") result.bits = a == b;
-    else if (op == "!=") result.bits = a != b;
-    else if (op == "&&") result.bits = a && b;
-    else result.bits = a || b;
+    if (op == "<")
+      result.bits = is_unsigned ? a < b : sa < sb;
+    else if (op == ">")
+      result.bits = is_unsigned ? a > b : sa > sb;
+    else if (op == "<=")
+      result.bits = is_unsigned ? a <= b : sa <= sb;
+    else if (op == ">=")
+      result.bits = is_unsigned ? a >= b : sa >= sb;
+    else if (op == "==")
+      result.bits = a == b;
+    else if (op == "!=")
+      result.bits = a != b;
+    else if (op == "&&")
+      result.bits = a && b;
+    else
+      result.bits = a || b;
   }
   return result;
 }
@@ -177,8 +195,7 @@ Parser::Value Parser::primary(uint32_t depth) {
         expect(')');
       }
       return value;
-    default:
-      break;
+    default: break;
   }
   if (accept('(')) {
     // (.s64) and (.u64) are casts.

@@ -7,11 +7,14 @@ namespace outboard::softgpu::ptx {
 void Parser::parameter_list(std::vector<VariableDeclaration>& list, bool* variadic) {
   if (!expect('(')) return;
   while (!token_.is(')') && !panic_) {
-    if (list.size() == kMaxParameters) return fail_here("more than " + std::to_string(kMaxParameters) + " parameters");
+    if (list.size() == kMaxParameters)
+      return fail_here("more than " + std::to_string(kMaxParameters) + " parameters");
     VariableDeclaration parameter;
     StateSpace space = StateSpace::kParameter;
-    if (accept_directive(".reg")) space = StateSpace::kRegister;
-    else if (!accept_directive(".param")) return fail_here("expected .param or .reg, found " + describe());
+    if (accept_directive(".reg"))
+      space = StateSpace::kRegister;
+    else if (!accept_directive(".param"))
+      return fail_here("expected .param or .reg, found " + describe());
     if (!variable(space, Linkage::kInternal, true, parameter)) return;
     if (parameter.unsized && variadic != nullptr) *variadic = true;
     list.push_back(std::move(parameter));
@@ -36,9 +39,11 @@ void Parser::function_directives(Function& function) {
       take();
     } else if (name == ".maxntid" || name == ".reqntid" || name == ".reqnctapercluster") {
       take();
-      parse_extents(name == ".maxntid" ? function.max_threads : name == ".reqntid" ? function.required_threads : function.cluster);
-    } else if (name == ".maxnreg" || name == ".minnctapersm" || name == ".maxnctapersm" || name == ".maxclusterrank" ||
-               name == ".abi_preserve" || name == ".abi_preserve_control") {
+      parse_extents(name == ".maxntid"   ? function.max_threads
+                    : name == ".reqntid" ? function.required_threads
+                                         : function.cluster);
+    } else if (name == ".maxnreg" || name == ".minnctapersm" || name == ".maxnctapersm" ||
+               name == ".maxclusterrank" || name == ".abi_preserve" || name == ".abi_preserve_control") {
       take();
       integer_expression();
     } else if (name == ".explicitcluster" || name == ".blocksareclusters") {
@@ -72,7 +77,8 @@ void Parser::function(Linkage linkage, bool is_entry) {
   }
   if (!is_entry && token_.is('(')) parameter_list(function.results, nullptr);
   if (panic_) return;
-  if (token_.kind != TokenKind::kIdentifier) return fail_here("expected the function's name, found " + describe());
+  if (token_.kind != TokenKind::kIdentifier)
+    return fail_here("expected the function's name, found " + describe());
   function.name = token_.text;
   function.at = token_.at;
   take();
@@ -84,7 +90,8 @@ void Parser::function(Linkage linkage, bool is_entry) {
     function.has_body = true;
     body(function);
   } else if (!accept(';')) {
-    return fail_here("expected '{' or ';' after the head of function '" + std::string(function.name) + "', found " + describe());
+    return fail_here("expected '{' or ';' after the head of function '" + std::string(function.name) +
+                     "', found " + describe());
   }
   module_.functions.push_back(std::move(function));
 }
@@ -133,11 +140,16 @@ void Parser::body_directive(Function& function) {
     return;
   }
   StateSpace space;
-  if (accept_directive(".shared")) space = StateSpace::kShared;
-  else if (accept_directive(".local")) space = StateSpace::kLocal;
-  else if (accept_directive(".param")) space = StateSpace::kParameter;
-  else if (accept_directive(".global")) space = StateSpace::kGlobal;
-  else if (accept_directive(".const")) space = StateSpace::kConstant;
+  if (accept_directive(".shared"))
+    space = StateSpace::kShared;
+  else if (accept_directive(".local"))
+    space = StateSpace::kLocal;
+  else if (accept_directive(".param"))
+    space = StateSpace::kParameter;
+  else if (accept_directive(".global"))
+    space = StateSpace::kGlobal;
+  else if (accept_directive(".const"))
+    space = StateSpace::kConstant;
   else {
     fail_here("unknown directive " + describe() + " in a function's body");
     take();
@@ -170,12 +182,14 @@ void Parser::register_declaration(Function& function) {
   do {
     RegisterDeclaration declaration = shape;
     declaration.at = token_.at;
-    if (token_.kind != TokenKind::kIdentifier) return fail_here("expected a register's name, found " + describe());
+    if (token_.kind != TokenKind::kIdentifier)
+      return fail_here("expected a register's name, found " + describe());
     declaration.name = token_.text;
     take();
     if (accept('<')) {
       if (token_.kind != TokenKind::kInteger || token_.value > kMaxRegistersPerFunction) {
-        return fail_here("expected a register count up to " + std::to_string(kMaxRegistersPerFunction) + ", found " + describe());
+        return fail_here("expected a register count up to " + std::to_string(kMaxRegistersPerFunction) +
+                         ", found " + describe());
       }
       declaration.count = static_cast<uint32_t>(token_.value);
       take();
@@ -190,7 +204,8 @@ void Parser::register_declaration(Function& function) {
 
 void Parser::labelled(Function& function, Token name) {
   if (at_directive(".branchtargets") || at_directive(".calltargets")) {
-    StatementKind kind = token_.text == ".branchtargets" ? StatementKind::kBranchTargets : StatementKind::kCallTargets;
+    StatementKind kind =
+        token_.text == ".branchtargets" ? StatementKind::kBranchTargets : StatementKind::kCallTargets;
     take();
     TargetList list{name.text, {}, name.at};
     do {
@@ -228,7 +243,8 @@ void Parser::instruction(Function& function) {
   instruction.at = token_.at;
   if (accept('@')) {
     instruction.guard_negated = accept('!');
-    if (token_.kind != TokenKind::kIdentifier) return fail_here("expected a predicate register after '@', found " + describe());
+    if (token_.kind != TokenKind::kIdentifier)
+      return fail_here("expected a predicate register after '@', found " + describe());
     instruction.guard = token_.text;
     take();
     instruction.at = token_.at;
@@ -246,7 +262,8 @@ void Parser::instruction(Function& function) {
   operand_list(';', scratch_, 0);
   if (panic_ || !expect(';')) return;
   if (function.instructions.size() >= kMaxInstructionsPerFunction) {
-    return fail_here("more than " + std::to_string(kMaxInstructionsPerFunction) + " instructions in one function");
+    return fail_here("more than " + std::to_string(kMaxInstructionsPerFunction) +
+                     " instructions in one function");
   }
   instruction.operand_count = static_cast<uint16_t>(scratch_.size());
   instruction.first_operand = static_cast<uint32_t>(module_.operands.size());

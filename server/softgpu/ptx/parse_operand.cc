@@ -13,7 +13,8 @@ void Parser::store_elements(Operand& operand, const std::vector<Operand>& elemen
 // Reads operands separated by commas up to `end`, which it leaves in place.
 void Parser::operand_list(char end, std::vector<Operand>& list, uint32_t depth) {
   while (!panic_ && !token_.is(end)) {
-    if (list.size() == kMaxOperands) return fail_here("more than " + std::to_string(kMaxOperands) + " operands");
+    if (list.size() == kMaxOperands)
+      return fail_here("more than " + std::to_string(kMaxOperands) + " operands");
     list.push_back(operand(depth));
     if (!accept(',')) break;
   }
@@ -108,8 +109,10 @@ Operand Parser::single_operand(uint32_t depth) {
     // generic(symbol) + n
     if (operand.name == "generic" && accept('(')) {
       operand.name = token_.text;
-      if (token_.kind != TokenKind::kIdentifier) fail_here("expected a name, found " + describe());
-      else take();
+      if (token_.kind != TokenKind::kIdentifier)
+        fail_here("expected a name, found " + describe());
+      else
+        take();
       name_offset(operand);
       expect(')');
     }

@@ -19,7 +19,8 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
       take();
       uint64_t align = integer_expression();
       if (!std::has_single_bit(align) || align > kMaxAlign) {
-        fail_here("alignment " + std::to_string(align) + " is not a power of two up to " + std::to_string(kMaxAlign));
+        fail_here("alignment " + std::to_string(align) + " is not a power of two up to " +
+                  std::to_string(kMaxAlign));
         return false;
       }
       // A pointer parameter's .align tells of what it points to, not of the parameter.
@@ -104,15 +105,18 @@ void Parser::dimensions(VariableDeclaration& variable, std::vector<uint64_t>& ex
 }
 
 // `level` is the dimension that the coming brace describes.
-void Parser::initializer(VariableDeclaration& variable, const std::vector<uint64_t>& extents, size_t level, uint64_t offset) {
+void Parser::initializer(VariableDeclaration& variable, const std::vector<uint64_t>& extents, size_t level,
+                         uint64_t offset) {
   if (!accept('{')) return initial_value(variable, offset);
   if (level > extents.size()) return fail_here("too many braces in the initial value");
   uint64_t stride = type_bytes(variable.type);
   for (size_t i = level + 1; i < extents.size(); ++i) stride *= extents[i] ? extents[i] : 1;
-  uint64_t limit = level < extents.size() && extents[level] ? extents[level] : kMaxInitialBytes / (stride ? stride : 1);
+  uint64_t limit =
+      level < extents.size() && extents[level] ? extents[level] : kMaxInitialBytes / (stride ? stride : 1);
   uint64_t count = 0;
   while (!token_.is('}') && !panic_) {
-    if (count == limit) return fail_here("more initial values than elements in '" + std::string(variable.name) + "'");
+    if (count == limit)
+      return fail_here("more initial values than elements in '" + std::string(variable.name) + "'");
     if (token_.is('{')) {
       if (level + 1 > extents.size()) return fail_here("too many braces in the initial value");
       initializer(variable, extents, level + 1, offset + count * stride);
@@ -134,7 +138,8 @@ void Parser::initializer(VariableDeclaration& variable, const std::vector<uint64
 
 void Parser::put_initial(VariableDeclaration& variable, uint64_t offset, uint64_t bits, uint32_t bytes) {
   if (offset + bytes > kMaxInitialBytes) return fail_here("the initial value is too large");
-  if (!variable.unsized && offset + bytes > variable.bytes) return fail_here("the initial value is larger than the variable");
+  if (!variable.unsized && offset + bytes > variable.bytes)
+    return fail_here("the initial value is larger than the variable");
   if (variable.initial.size() < offset + bytes) variable.initial.resize(offset + bytes);
   std::memcpy(variable.initial.data() + offset, &bits, bytes);
 }
@@ -167,7 +172,8 @@ void Parser::initial_value(VariableDeclaration& variable, uint64_t offset) {
   } else if (value.kind == Value::Kind::kFloat32 && variable.type == Type::kF64) {
     bits = std::bit_cast<uint64_t>(static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(bits))));
   } else if (value.kind != Value::Kind::kFloat32 && value.kind != Value::Kind::kFloat64 && is_float) {
-    double number = value.kind == Value::Kind::kUnsigned ? static_cast<double>(bits) : static_cast<double>(static_cast<int64_t>(bits));
+    double number = value.kind == Value::Kind::kUnsigned ? static_cast<double>(bits)
+                                                         : static_cast<double>(static_cast<int64_t>(bits));
     if (variable.type == Type::kF32) bits = std::bit_cast<uint32_t>(static_cast<float>(number));
     if (variable.type == Type::kF64) bits = std::bit_cast<uint64_t>(number);
   }

@@ -4,7 +4,8 @@
 
 namespace outboard::softgpu::ptx {
 
-Parser::Parser(std::string_view text, Diagnostics& diagnostics) : diagnostics_(diagnostics), lexer_(text, diagnostics) {
+Parser::Parser(std::string_view text, Diagnostics& diagnostics)
+    : diagnostics_(diagnostics), lexer_(text, diagnostics) {
   take();
 }
 
@@ -60,7 +61,8 @@ Module Parser::parse() {
       accept('}');
     }
   }
-  if (module_.version_major == 0 && !diagnostics_.failed()) diagnostics_.error({1, 1}, "the text has no .version");
+  if (module_.version_major == 0 && !diagnostics_.failed())
+    diagnostics_.error({1, 1}, "the text has no .version");
   if (module_.target.empty() && !diagnostics_.failed()) diagnostics_.error({1, 1}, "the text has no .target");
   return std::move(module_);
 }
@@ -91,11 +93,16 @@ void Parser::statement() {
 void Parser::linked_declaration() {
   Linkage linkage = Linkage::kInternal;
   for (;;) {
-    if (accept_directive(".visible")) linkage = Linkage::kVisible;
-    else if (accept_directive(".extern")) linkage = Linkage::kExtern;
-    else if (accept_directive(".weak")) linkage = Linkage::kWeak;
-    else if (accept_directive(".common")) linkage = Linkage::kCommon;
-    else break;
+    if (accept_directive(".visible"))
+      linkage = Linkage::kVisible;
+    else if (accept_directive(".extern"))
+      linkage = Linkage::kExtern;
+    else if (accept_directive(".weak"))
+      linkage = Linkage::kWeak;
+    else if (accept_directive(".common"))
+      linkage = Linkage::kCommon;
+    else
+      break;
   }
   if (accept_directive(".entry")) return function(linkage, true);
   if (accept_directive(".func")) return function(linkage, false);
@@ -104,11 +111,16 @@ void Parser::linked_declaration() {
 
 void Parser::module_variable(Linkage linkage) {
   StateSpace space;
-  if (accept_directive(".global")) space = StateSpace::kGlobal;
-  else if (accept_directive(".const")) space = StateSpace::kConstant;
-  else if (accept_directive(".shared")) space = StateSpace::kShared;
-  else if (accept_directive(".local")) space = StateSpace::kLocal;
-  else if (accept_directive(".tex")) space = StateSpace::kTexture;
+  if (accept_directive(".global"))
+    space = StateSpace::kGlobal;
+  else if (accept_directive(".const"))
+    space = StateSpace::kConstant;
+  else if (accept_directive(".shared"))
+    space = StateSpace::kShared;
+  else if (accept_directive(".local"))
+    space = StateSpace::kLocal;
+  else if (accept_directive(".tex"))
+    space = StateSpace::kTexture;
   else {
     fail_here("unknown directive " + describe() + " at module level");
     take();
@@ -126,7 +138,8 @@ void Parser::module_variable(Linkage linkage) {
     next.type = shape.type;
     next.align = shape.align;
     next.at = token_.at;
-    if (token_.kind != TokenKind::kIdentifier) return fail_here("expected a variable's name, found " + describe());
+    if (token_.kind != TokenKind::kIdentifier)
+      return fail_here("expected a variable's name, found " + describe());
     next.name = token_.text;
     take();
     std::vector<uint64_t> extents;
@@ -144,7 +157,8 @@ void Parser::version() {
   size_t dot = text.find('.');
   auto number = [](std::string_view digits) {
     uint32_t value = 0;
-    for (char c : digits) value = c >= '0' && c <= '9' && value < 1000 ? value * 10 + static_cast<uint32_t>(c - '0') : 9999;
+    for (char c : digits)
+      value = c >= '0' && c <= '9' && value < 1000 ? value * 10 + static_cast<uint32_t>(c - '0') : 9999;
     return value;
   };
   if (token_.kind != TokenKind::kFloat64 || dot == std::string_view::npos) {
@@ -153,7 +167,9 @@ void Parser::version() {
   module_.version_major = number(text.substr(0, dot));
   module_.version_minor = number(text.substr(dot + 1));
   if (module_.version_major > kMaxPtxMajor) {
-    diagnostics_.error(token_.at, "PTX ISA version " + std::string(text) + " is newer than " + std::to_string(kMaxPtxMajor) + ".x, the newest that is understood",
+    diagnostics_.error(token_.at,
+                       "PTX ISA version " + std::string(text) + " is newer than " +
+                           std::to_string(kMaxPtxMajor) + ".x, the newest that is understood",
                        ErrorKind::kUnsupported);
   }
   take();
@@ -161,7 +177,8 @@ void Parser::version() {
 
 void Parser::target() {
   do {
-    if (token_.kind != TokenKind::kIdentifier) return fail_here("expected a target such as sm_90, found " + describe());
+    if (token_.kind != TokenKind::kIdentifier)
+      return fail_here("expected a target such as sm_90, found " + describe());
     if (token_.text.starts_with("sm_") || token_.text.starts_with("compute_")) {
       module_.target = token_.text;
       uint32_t number = 0;
@@ -196,7 +213,8 @@ void Parser::skip_location() {
     if (token_.kind == TokenKind::kIdentifier) take();
     while (token_.kind == TokenKind::kInteger || token_.is('+')) take();
     // After function_name comes a label, which is an identifier without a comma before it.
-    if (token_.kind == TokenKind::kIdentifier && (token_.text.starts_with("$") || token_.text.starts_with("L"))) {
+    if (token_.kind == TokenKind::kIdentifier &&
+        (token_.text.starts_with("$") || token_.text.starts_with("L"))) {
       take();
       while (token_.kind == TokenKind::kInteger || token_.is('+')) take();
     }
@@ -207,11 +225,13 @@ void Parser::alias() {
   Alias alias;
   alias.at = token_.at;
   alias.name = token_.text;
-  if (token_.kind != TokenKind::kIdentifier) return fail_here("expected the alias's name, found " + describe());
+  if (token_.kind != TokenKind::kIdentifier)
+    return fail_here("expected the alias's name, found " + describe());
   take();
   if (!expect(',')) return;
   alias.target = token_.text;
-  if (token_.kind != TokenKind::kIdentifier) return fail_here("expected the aliased function's name, found " + describe());
+  if (token_.kind != TokenKind::kIdentifier)
+    return fail_here("expected the aliased function's name, found " + describe());
   take();
   expect(';');
   module_.aliases.push_back(alias);

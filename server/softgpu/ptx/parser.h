@@ -51,7 +51,8 @@ class Parser {
   // parse_variable.cc
   bool variable(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out);
   void dimensions(VariableDeclaration& variable, std::vector<uint64_t>& extents);
-  void initializer(VariableDeclaration& variable, const std::vector<uint64_t>& extents, size_t level, uint64_t offset);
+  void initializer(VariableDeclaration& variable, const std::vector<uint64_t>& extents, size_t level,
+                   uint64_t offset);
   void initial_value(VariableDeclaration& variable, uint64_t offset);
   void put_initial(VariableDeclaration& variable, uint64_t offset, uint64_t bits, uint32_t bytes);
 
@@ -74,7 +75,9 @@ class Parser {
   void take();
   bool accept(char c);
   bool expect(char c);
-  bool at_directive(std::string_view name) const { return token_.kind == TokenKind::kDirective && token_.text == name; }
+  bool at_directive(std::string_view name) const {
+    return token_.kind == TokenKind::kDirective && token_.text == name;
+  }
   bool accept_directive(std::string_view name);
   void fail_here(const std::string& message);
   void recover();
@@ -83,7 +86,7 @@ class Parser {
   Diagnostics& diagnostics_;
   Lexer lexer_;
   Token token_;
-  bool panic_ = false;  // an error was reported in this statement; stay silent until recover()
+  bool panic_ = false;    // an error was reported in this statement; stay silent until recover()
   bool in_call_ = false;  // parentheses are lists of parameters
   Module module_;
   std::vector<Operand> scratch_;

@@ -83,20 +83,26 @@ int main_with(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     std::ifstream in(file, std::ios::binary);
     std::string data{std::istreambuf_iterator<char>(in), {}};
-    if (data.find(".version") < 4096 && data.find('\0') == std::string::npos) compile_text(data, totals);
-    else read_containers(std::as_bytes(std::span(data)), totals);
+    if (data.find(".version") < 4096 && data.find('\0') == std::string::npos)
+      compile_text(data, totals);
+    else
+      read_containers(std::as_bytes(std::span(data)), totals);
   }
   std::multimap<size_t, std::string, std::greater<>> sorted;
   for (const auto& [reason, count] : totals.reasons) sorted.emplace(count, reason);
   for (const auto& [count, reason] : sorted) std::printf("%6zu  %s\n", count, reason.c_str());
-  std::printf("%zu texts (%zu refused), %zu kernels (%zu refused), %.1f MB, %zu operations, %.2f s, slowest %.0f ms\n", totals.texts, totals.broken,
-              totals.kernels, totals.refused, static_cast<double>(totals.bytes) / 1e6, totals.operations, totals.seconds, totals.slowest * 1e3);
+  std::printf(
+      "%zu texts (%zu refused), %zu kernels (%zu refused), %.1f MB, %zu operations, %.2f s, slowest %.0f "
+      "ms\n",
+      totals.texts, totals.broken, totals.kernels, totals.refused, static_cast<double>(totals.bytes) / 1e6,
+      totals.operations, totals.seconds, totals.slowest * 1e3);
   return totals.refused + totals.broken == 0 ? 0 : 1;
 }
 
 int list_forms() {
   for (const auto& form : exec::form_table(exec::Isa::kBest).forms()) {
-    if ((form->flags & exec::kInternal) == 0) std::printf("%-12s %s\n", form->group.c_str(), form->text.c_str());
+    if ((form->flags & exec::kInternal) == 0)
+      std::printf("%-12s %s\n", form->group.c_str(), form->text.c_str());
   }
   return 0;
 }

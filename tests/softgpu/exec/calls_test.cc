@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 #include "tests/softgpu/exec/kernel_fixture.h"
 
@@ -53,7 +55,8 @@ TEST_P(CallsTest, MutualRecursion) {
 
 TEST_P(CallsTest, PointersToFunctions) {
   std::vector<int> out = map("call_indirect", 32);
-  for (int i = 0; i < 32; ++i) EXPECT_EQ(out[static_cast<size_t>(i)], i % 3 == 0 ? 2 * i : i % 3 == 1 ? i * i : -i);
+  for (int i = 0; i < 32; ++i)
+    EXPECT_EQ(out[static_cast<size_t>(i)], i % 3 == 0 ? 2 * i : i % 3 == 1 ? i * i : -i);
 }
 
 TEST_P(CallsTest, VirtualFunctions) {
@@ -91,7 +94,8 @@ TEST_P(CallsTest, FailedAssertionIsReported) {
   LaunchResult result = launch("assertion", {1}, {64}, Params().add(40));
   EXPECT_EQ(result.code, 710);
   EXPECT_NE(result.message.find("threadIdx.x != n"), std::string::npos) << result.message;
-  EXPECT_NE(device_.output.find("thread: [40,0,0] Assertion `threadIdx.x != n` failed."), std::string::npos) << device_.output;
+  EXPECT_NE(device_.output.find("thread: [40,0,0] Assertion `threadIdx.x != n` failed."), std::string::npos)
+      << device_.output;
 }
 
 TEST_P(CallsTest, GridWaits) {
@@ -135,6 +139,26 @@ TEST_P(CallsTest, EndlessKernelsCanBeStopped) {
   EXPECT_EQ(result.code, 702) << result.message;
 }
 
+TEST(Interruption, EndsLoopsThatWaitForNothing) {
+  ptx::JitLog log;
+  auto program = ptx::compile(".version 8.0\n.target sm_90\n.address_size 64\n.entry k() { L: bra L; }", log);
+  ASSERT_TRUE(program) << log.error;
+  TestDevice device;
+  auto loaded = instantiate(*program, [](const ptx::Variable&) -> Result<uint64_t> { return uint64_t{0}; });
+  ASSERT_TRUE(loaded);
+  LaunchRequest request;
+  request.module = loaded->get();
+  request.kernel = (*program)->find_kernel("k");
+  request.grid = {5};
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    device.interrupt = true;
+  });
+  LaunchResult result = run(request, device);
+  stopper.join();
+  EXPECT_EQ(result.code, 702) << result.message;
+}
+
 TEST_P(CallsTest, LaunchLimitsAreChecked) {
   uint64_t out = device_.allocate(4096);
   EXPECT_EQ(launch("heap_use", {1}, {1025}, Params().add(out)).code, 1);
@@ -144,8 +168,10 @@ TEST_P(CallsTest, LaunchLimitsAreChecked) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, CallsTest,
-                         testing::Values(KernelFile{"calls_sm75.ptx", Isa::kAvx2}, KernelFile{"calls_sm75.ptx", Isa::kAvx512},
-                                         KernelFile{"calls_sm90.ptx", Isa::kAvx2}, KernelFile{"calls_sm90.ptx", Isa::kAvx512}),
+                         testing::Values(KernelFile{"calls_sm75.ptx", Isa::kAvx2},
+                                         KernelFile{"calls_sm75.ptx", Isa::kAvx512},
+                                         KernelFile{"calls_sm90.ptx", Isa::kAvx2},
+                                         KernelFile{"calls_sm90.ptx", Isa::kAvx512}),
                          kernel_file_name);
 
 }  // namespace

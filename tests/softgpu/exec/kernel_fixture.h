@@ -33,12 +33,15 @@ class KernelFixture : public testing::TestWithParam<KernelFile> {
     options.isa = GetParam().isa;
     auto program = ptx::compile(text, log, options);
     ASSERT_TRUE(program) << log.error;
-    auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> { return device_.allocate(variable.bytes); });
+    auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> {
+      return device_.allocate(variable.bytes);
+    });
     ASSERT_TRUE(loaded) << loaded.error().message;
     module_ = *loaded;
   }
 
-  LaunchResult launch(const char* name, Dim3 grid, Dim3 block, Params params, uint32_t shared = 0, bool cooperative = false) {
+  LaunchResult launch(const char* name, Dim3 grid, Dim3 block, Params params, uint32_t shared = 0,
+                      bool cooperative = false) {
     LaunchRequest request;
     request.module = module_.get();
     request.kernel = module_->program().find_kernel(name);

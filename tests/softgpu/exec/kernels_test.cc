@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cmath>
 #include <numeric>
 
 #include "tests/softgpu/exec/kernel_fixture.h"
@@ -20,13 +19,15 @@ TEST_P(KernelsTest, VectorAdd) {
     b[i] = 7.0f - static_cast<float>(i);
   }
   uint64_t da = device_.upload(a), db = device_.upload(b), dc = device_.allocate(kCount * sizeof(float));
-  LaunchResult result = launch("vec_add", {(kCount + 255) / 256}, {256}, Params().add(da).add(db).add(dc).add(kCount));
+  LaunchResult result =
+      launch("vec_add", {(kCount + 255) / 256}, {256}, Params().add(da).add(db).add(dc).add(kCount));
   ASSERT_TRUE(result.ok()) << result.message;
   std::vector<float> c = device_.download<float>(dc, kCount);
   for (int i = 0; i < kCount; ++i) ASSERT_EQ(c[i], a[i] + b[i]) << i;
 }
 
-void check_product(const std::vector<float>& a, const std::vector<float>& b, const std::vector<float>& c, int n) {
+void check_product(const std::vector<float>& a, const std::vector<float>& b, const std::vector<float>& c,
+                   int n) {
   for (int row = 0; row < n; ++row) {
     for (int column = 0; column < n; ++column) {
       float sum = 0;
@@ -45,8 +46,8 @@ TEST_P(KernelsTest, MatrixMultiply) {
   }
   uint64_t da = device_.upload(a), db = device_.upload(b), dc = device_.allocate(a.size() * sizeof(float));
   for (uint32_t tile : {16u, 32u}) {
-    LaunchResult result = launch(tile == 16 ? "matmul16" : "matmul32", {kSize / tile, kSize / tile}, {tile, tile},
-                                 Params().add(dc).add(da).add(db).add(kSize).add(kSize));
+    LaunchResult result = launch(tile == 16 ? "matmul16" : "matmul32", {kSize / tile, kSize / tile},
+                                 {tile, tile}, Params().add(dc).add(da).add(db).add(kSize).add(kSize));
     ASSERT_TRUE(result.ok()) << result.message;
     check_product(a, b, device_.download<float>(dc, a.size()), kSize);
   }
@@ -56,9 +57,11 @@ TEST_P(KernelsTest, ReductionWithShuffles) {
   std::vector<int> values(100'000);
   std::iota(values.begin(), values.end(), -5000);
   uint64_t in = device_.upload(values), out = device_.allocate(4);
-  LaunchResult result = launch("reduce_sum", {7}, {256}, Params().add(in).add(out).add(static_cast<int>(values.size())), 8 * 4);
+  LaunchResult result =
+      launch("reduce_sum", {7}, {256}, Params().add(in).add(out).add(static_cast<int>(values.size())), 8 * 4);
   ASSERT_TRUE(result.ok()) << result.message;
-  EXPECT_EQ(device_.download<int>(out, 1)[0], static_cast<int>(std::accumulate(values.begin(), values.end(), int64_t{0})));
+  EXPECT_EQ(device_.download<int>(out, 1)[0],
+            static_cast<int>(std::accumulate(values.begin(), values.end(), int64_t{0})));
 }
 
 TEST_P(KernelsTest, HistogramWithAtomics) {
@@ -69,7 +72,8 @@ TEST_P(KernelsTest, HistogramWithAtomics) {
     ++expected[values[i]];
   }
   uint64_t in = device_.upload(values), bins = device_.allocate(256 * 4);
-  LaunchResult result = launch("histogram", {13}, {192}, Params().add(in).add(bins).add(static_cast<int>(values.size())));
+  LaunchResult result =
+      launch("histogram", {13}, {192}, Params().add(in).add(bins).add(static_cast<int>(values.size())));
   ASSERT_TRUE(result.ok()) << result.message;
   EXPECT_EQ(device_.download<unsigned>(bins, 256), expected);
 }
@@ -92,7 +96,8 @@ TEST_P(KernelsTest, IllegalAddressIsReportedWithItsPlace) {
   uint64_t a = device_.allocate(64 * 4);
   LaunchResult result = launch("vec_add", {1}, {64}, Params().add(a).add(a).add(uint64_t{0x1000}).add(64));
   EXPECT_EQ(result.code, 700);
-  EXPECT_NE(result.message.find("kernel vec_add, block (0,0,0), thread (0,0,0)"), std::string::npos) << result.message;
+  EXPECT_NE(result.message.find("kernel vec_add, block (0,0,0), thread (0,0,0)"), std::string::npos)
+      << result.message;
   EXPECT_NE(result.message.find("0x1000"), std::string::npos) << result.message;
 }
 
@@ -110,8 +115,10 @@ TEST_P(KernelsTest, MisalignedAddressIsReported) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, KernelsTest,
-                         testing::Values(KernelFile{"basics_sm75.ptx", Isa::kAvx2}, KernelFile{"basics_sm75.ptx", Isa::kAvx512},
-                                         KernelFile{"basics_sm90.ptx", Isa::kAvx2}, KernelFile{"basics_sm90.ptx", Isa::kAvx512}),
+                         testing::Values(KernelFile{"basics_sm75.ptx", Isa::kAvx2},
+                                         KernelFile{"basics_sm75.ptx", Isa::kAvx512},
+                                         KernelFile{"basics_sm90.ptx", Isa::kAvx2},
+                                         KernelFile{"basics_sm90.ptx", Isa::kAvx512}),
                          kernel_file_name);
 
 }  // namespace

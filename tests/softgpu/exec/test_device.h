@@ -30,7 +30,8 @@ class TestDevice : public Device {
   template <typename T>
   uint64_t upload(const std::vector<T>& values) {
     uint64_t address = allocate(values.size() * sizeof(T));
-    if (!values.empty()) std::memcpy(reinterpret_cast<void*>(address), values.data(), values.size() * sizeof(T));
+    if (!values.empty())
+      std::memcpy(reinterpret_cast<void*>(address), values.data(), values.size() * sizeof(T));
     return address;
   }
   template <typename T>

@@ -3,7 +3,9 @@
 namespace outboard::softgpu::exec {
 namespace {
 
-unsigned bits_of_type(const std::string& type) { return type == "pred" ? 1 : static_cast<unsigned>(std::stoul(type.substr(1))); }
+unsigned bits_of_type(const std::string& type) {
+  return type == "pred" ? 1 : static_cast<unsigned>(std::stoul(type.substr(1)));
+}
 
 Values edges_for(unsigned bits) {
   Values values;
@@ -12,7 +14,8 @@ Values edges_for(unsigned bits) {
     uint64_t power = uint64_t{1} << shift;
     for (uint64_t value : {power, power - 1, ~power, ~power + 1}) values.push_back(low_bits(value, bits));
   }
-  for (uint64_t value : {uint64_t{0x1234'5678'9abc'def0}, uint64_t{0xfedc'ba98'7654'3210}, uint64_t{0x00ff'00ff'8080'7f01}, uint64_t{3}, uint64_t{100}}) {
+  for (uint64_t value : {uint64_t{0x1234'5678'9abc'def0}, uint64_t{0xfedc'ba98'7654'3210},
+                         uint64_t{0x00ff'00ff'8080'7f01}, uint64_t{3}, uint64_t{100}}) {
     values.push_back(low_bits(value, bits));
   }
   return values;
@@ -41,9 +44,10 @@ void check_form(const FormCheck& check) {
       const Values& edges = check.edges.empty() ? integer_edges(check.inputs[i]) : *check.edges[i];
       // Strides without common factors walk through many combinations.
       const unsigned stride = i == 0 ? 1 : i == 1 ? 5 + round : 11 + 3 * round;
-      test.inputs.push_back({check.inputs[i], row_of([&](uint32_t lane) {
-                               return edges[(lane * stride + round * 7 + i * 3 + lane * lane * (i == 2)) % edges.size()];
-                             })});
+      test.inputs.push_back(
+          {check.inputs[i], row_of([&](uint32_t lane) {
+             return edges[(lane * stride + round * 7 + i * 3 + lane * lane * (i == 2)) % edges.size()];
+           })});
     }
     for (Isa isa : available_isas()) {
       const FormResult result = run_form(test, isa);
@@ -55,8 +59,8 @@ void check_form(const FormCheck& check) {
         if (low_bits(result.outputs[0][lane], bits) == want) continue;
         std::string inputs;
         for (uint64_t value : in) inputs += " " + testing::PrintToString(reinterpret_cast<void*>(value));
-        ADD_FAILURE() << check.opcode << (isa == Isa::kAvx2 ? " (avx2)" : " (avx512)") << " inputs" << inputs << ": got " << std::hex
-                      << low_bits(result.outputs[0][lane], bits) << ", want " << want;
+        ADD_FAILURE() << check.opcode << (isa == Isa::kAvx2 ? " (avx2)" : " (avx512)") << " inputs" << inputs
+                      << ": got " << std::hex << low_bits(result.outputs[0][lane], bits) << ", want " << want;
         return;
       }
     }

@@ -17,12 +17,23 @@ using Expectation = std::function<uint64_t(const Values& in)>;
 
 // Values at which integer instructions of a width tend to go wrong.
 const Values& integer_edges(const std::string& type);
-inline const Values kFloatEdges = {
-    0x0000'0000, 0x8000'0000, 0x3f80'0000, 0xbf80'0000, 0x7f80'0000, 0xff80'0000, 0x7fc0'0000, 0xffc0'0001, 0x0000'0001, 0x807f'ffff,
-    0x0080'0000, 0x7f7f'ffff, 0xff7f'ffff, 0x3f00'0000, 0x4049'0fdb, 0x4b7f'ffff, 0xcf00'0000};
-inline const Values kDoubleEdges = {
-    0, 0x8000'0000'0000'0000, 0x3ff0'0000'0000'0000, 0xbff0'0000'0000'0000, 0x7ff0'0000'0000'0000, 0xfff0'0000'0000'0000, 0x7ff8'0000'0000'0000,
-    1, 0x800f'ffff'ffff'ffff, 0x0010'0000'0000'0000, 0x7fef'ffff'ffff'ffff, 0x3fe0'0000'0000'0000, 0x4009'21fb'5444'2d18};
+inline const Values kFloatEdges = {0x0000'0000, 0x8000'0000, 0x3f80'0000, 0xbf80'0000, 0x7f80'0000,
+                                   0xff80'0000, 0x7fc0'0000, 0xffc0'0001, 0x0000'0001, 0x807f'ffff,
+                                   0x0080'0000, 0x7f7f'ffff, 0xff7f'ffff, 0x3f00'0000, 0x4049'0fdb,
+                                   0x4b7f'ffff, 0xcf00'0000};
+inline const Values kDoubleEdges = {0,
+                                    0x8000'0000'0000'0000,
+                                    0x3ff0'0000'0000'0000,
+                                    0xbff0'0000'0000'0000,
+                                    0x7ff0'0000'0000'0000,
+                                    0xfff0'0000'0000'0000,
+                                    0x7ff8'0000'0000'0000,
+                                    1,
+                                    0x800f'ffff'ffff'ffff,
+                                    0x0010'0000'0000'0000,
+                                    0x7fef'ffff'ffff'ffff,
+                                    0x3fe0'0000'0000'0000,
+                                    0x4009'21fb'5444'2d18};
 
 struct FormCheck {
   std::string opcode;
@@ -39,7 +50,9 @@ inline void check_forms(const std::vector<FormCheck>& checks) {
   for (const FormCheck& check : checks) check_form(check);
 }
 
-inline uint64_t low_bits(uint64_t value, unsigned bits) { return bits >= 64 ? value : value & ((uint64_t{1} << bits) - 1); }
+inline uint64_t low_bits(uint64_t value, unsigned bits) {
+  return bits >= 64 ? value : value & ((uint64_t{1} << bits) - 1);
+}
 // Sign-extends the low bits.
 inline int64_t as_signed(uint64_t value, unsigned bits) {
   return bits >= 64 ? static_cast<int64_t>(value) : static_cast<int64_t>(value << (64 - bits)) >> (64 - bits);

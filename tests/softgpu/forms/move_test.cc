@@ -7,9 +7,12 @@ namespace {
 uint64_t same(const Values& in) { return in[0]; }
 
 TEST(MoveForms, Registers) {
-  for (const char* t : {"b16", "u16", "s16", "f16", "bf16"}) check_form({std::string("mov.") + t, "b16", {"b16"}, same});
-  for (const char* t : {"b32", "u32", "s32", "f32", "f16x2"}) check_form({std::string("mov.") + t, "b32", {"b32"}, same});
-  for (const char* t : {"b64", "u64", "s64", "f64"}) check_form({std::string("mov.") + t, "b64", {"b64"}, same});
+  for (const char* t : {"b16", "u16", "s16", "f16", "bf16"})
+    check_form({std::string("mov.") + t, "b16", {"b16"}, same});
+  for (const char* t : {"b32", "u32", "s32", "f32", "f16x2"})
+    check_form({std::string("mov.") + t, "b32", {"b32"}, same});
+  for (const char* t : {"b64", "u64", "s64", "f64"})
+    check_form({std::string("mov.") + t, "b64", {"b64"}, same});
   check_form({"mov.pred", "pred", {"pred"}, same});
 }
 
@@ -33,57 +36,106 @@ TEST(MoveForms, Immediates) {
 
 TEST(MoveForms, Packing) {
   auto part = [](unsigned bits, unsigned i) { return [=](const Values& in) { return in[0] >> (bits * i); }; };
-  struct Case { const char *type, *reg, *piece; unsigned bits, count; };
-  for (const Case& c : {Case{"b32", "b32", "b16", 16, 2}, Case{"u32", "b32", "b16", 16, 2}, Case{"b64", "b64", "b32", 32, 2}, Case{"u64", "b64", "b32", 32, 2},
+  struct Case {
+    const char *type, *reg, *piece;
+    unsigned bits, count;
+  };
+  for (const Case& c : {Case{"b32", "b32", "b16", 16, 2}, Case{"u32", "b32", "b16", 16, 2},
+                        Case{"b64", "b64", "b32", 32, 2}, Case{"u64", "b64", "b32", 32, 2},
                         Case{"f64", "b64", "b32", 32, 2}, Case{"b64", "b64", "b16", 16, 4}}) {
     std::string scratch = std::string(".reg .") + c.piece + " p<4>; ";
     std::string parts = c.count == 2 ? "{p0, p1}" : "{p0, p1, p2, p3}";
     for (unsigned i = 0; i < c.count; ++i) {
-      check_form({std::string("mov.") + c.type + ".unpack" + std::to_string(c.count), c.piece, {c.reg}, part(c.bits, i), {},
-                  "{ " + scratch + "mov." + c.type + " " + parts + ", %i0; mov." + c.piece + " %o0, p" + std::to_string(i) + "; }"});
+      check_form({std::string("mov.") + c.type + ".unpack" + std::to_string(c.count),
+                  c.piece,
+                  {c.reg},
+                  part(c.bits, i),
+                  {},
+                  "{ " + scratch + "mov." + c.type + " " + parts + ", %i0; mov." + c.piece + " %o0, p" +
+                      std::to_string(i) + "; }"});
     }
     std::vector<const char*> pieces(c.count, c.piece);
     std::string inputs = c.count == 2 ? "{%i0, %i1}" : "{%i0, %i1, %i2, %i3}";
-    check_form({std::string("mov.") + c.type + ".pack" + std::to_string(c.count), c.reg, pieces,
+    check_form({std::string("mov.") + c.type + ".pack" + std::to_string(c.count),
+                c.reg,
+                pieces,
                 [=](const Values& in) {
                   uint64_t whole = 0;
                   for (unsigned i = 0; i < c.count; ++i) whole |= in[i] << (c.bits * i);
                   return whole;
                 },
-                {}, std::string("mov.") + c.type + " %o0, " + inputs + ";"});
+                {},
+                std::string("mov.") + c.type + " %o0, " + inputs + ";"});
   }
 }
 
 TEST(MoveForms, Bytes) {
   // 8-bit registers are loaded and stored; here they come from a 32-bit one.
   for (unsigned i = 0; i < 4; ++i) {
-    check_form({"mov.b32.unpack4", "b32", {"b32"}, [=](const Values& in) { return in[0] >> (8 * i) & 0xff; }, {},
-                "{ .reg .b8 q<4>; mov.b32 {q0, q1, q2, q3}, %i0; cvt.u32.u8 %o0, q" + std::to_string(i) + "; }"});
+    check_form(
+        {"mov.b32.unpack4",
+         "b32",
+         {"b32"},
+         [=](const Values& in) { return in[0] >> (8 * i) & 0xff; },
+         {},
+         "{ .reg .b8 q<4>; mov.b32 {q0, q1, q2, q3}, %i0; cvt.u32.u8 %o0, q" + std::to_string(i) + "; }"});
   }
-  check_form({"mov.b32.pack4", "b32", {"b32"}, [](const Values& in) { return (in[0] & 0xff) << 24 | (in[0] & 0xff00) << 8 | (in[0] >> 8 & 0xff00) | (in[0] >> 24 & 0xff); }, {},
+  check_form({"mov.b32.pack4",
+              "b32",
+              {"b32"},
+              [](const Values& in) {
+                return (in[0] & 0xff) << 24 | (in[0] & 0xff00) << 8 | (in[0] >> 8 & 0xff00) |
+                       (in[0] >> 24 & 0xff);
+              },
+              {},
               "{ .reg .b8 q<4>; mov.b32 {q0, q1, q2, q3}, %i0; mov.b32 %o0, {q3, q2, q1, q0}; }"});
-  check_form({"mov.b16 bytes", "b16", {"b16"}, [](const Values& in) { return (in[0] & 0xff) << 8 | in[0] >> 8; }, {},
+  check_form({"mov.b16 bytes",
+              "b16",
+              {"b16"},
+              [](const Values& in) { return (in[0] & 0xff) << 8 | in[0] >> 8; },
+              {},
               "{ .reg .b8 q<2>; mov.b16 {q0, q1}, %i0; mov.b16 %o0, {q1, q0}; }"});
 }
 
 TEST(MoveForms, Quads) {
-  check_form({"mov.b128", "b64", {"b64", "b64"}, [](const Values& in) { return in[1] ^ (in[0] << 1); }, {},
-              "{ .reg .b128 q, r; mov.b128 q, {%i0, %i1}; mov.b128 r, q; mov.b128 {%d0, %d1}, r; shl.b64 %d0, %d0, 1; xor.b64 %o0, %d0, %d1; }"});
-  check_form({"mov.b128 words", "b32", {"b32", "b32", "b32", "b32"}, [](const Values& in) { return in[0] + 3 * in[1] + 5 * in[2] + 7 * in[3]; }, {},
-              "{ .reg .b128 q; mov.b128 q, {%i0, %i1, %i2, %i3}; mov.b128 {%s0, %s1, %s2, %s3}, q; mad.lo.u32 %s0, %s1, 3, %s0; mad.lo.u32 %s0, %s2, 5, %s0; "
+  check_form({"mov.b128",
+              "b64",
+              {"b64", "b64"},
+              [](const Values& in) { return in[1] ^ (in[0] << 1); },
+              {},
+              "{ .reg .b128 q, r; mov.b128 q, {%i0, %i1}; mov.b128 r, q; mov.b128 {%d0, %d1}, r; shl.b64 "
+              "%d0, %d0, 1; xor.b64 %o0, %d0, %d1; }"});
+  check_form({"mov.b128 words",
+              "b32",
+              {"b32", "b32", "b32", "b32"},
+              [](const Values& in) { return in[0] + 3 * in[1] + 5 * in[2] + 7 * in[3]; },
+              {},
+              "{ .reg .b128 q; mov.b128 q, {%i0, %i1, %i2, %i3}; mov.b128 {%s0, %s1, %s2, %s3}, q; "
+              "mad.lo.u32 %s0, %s1, 3, %s0; mad.lo.u32 %s0, %s2, 5, %s0; "
               "mad.lo.u32 %o0, %s3, 7, %s0; }"});
 }
 
 TEST(MoveForms, AddressSpaces) {
   // To generic and back; a generic address is in its own space and in no other.
   for (std::string space : {"shared", "shared::cta", "local", "global", "const", "param"}) {
-    check_form({"cvta", "b64", {"b64"}, same, {}, "cvta." + space + ".u64 %d0, %i0; cvta.to." + space + ".u64 %o0, %d0;"});
+    check_form({"cvta",
+                "b64",
+                {"b64"},
+                same,
+                {},
+                "cvta." + space + ".u64 %d0, %i0; cvta.to." + space + ".u64 %o0, %d0;"});
   }
   static const Values kOffsets{0, 1, 64, 4096, 0xffff};
   for (std::string made : {"shared", "local", "global", "param"}) {
-    for (std::string asked : {"shared", "shared::cta", "shared::cluster", "local", "global", "const", "param", "param::entry"}) {
-      bool expected = made == asked || (made == "shared" && asked.starts_with("shared")) || (made == "param" && asked == "param::entry");
-      check_form({"isspacep", "pred", {"b64"}, [=](const Values&) { return uint64_t{expected}; }, {&kOffsets},
+    for (std::string asked :
+         {"shared", "shared::cta", "shared::cluster", "local", "global", "const", "param", "param::entry"}) {
+      bool expected = made == asked || (made == "shared" && asked.starts_with("shared")) ||
+                      (made == "param" && asked == "param::entry");
+      check_form({"isspacep",
+                  "pred",
+                  {"b64"},
+                  [=](const Values&) { return uint64_t{expected}; },
+                  {&kOffsets},
                   "cvta." + made + ".u64 %d0, %i0; isspacep." + asked + " %o0, %d0;"});
     }
   }
@@ -95,8 +147,10 @@ TEST(MoveForms, SpecialRegisters) {
   auto lane = [](uint32_t x) { return x; };
   FormCase test;
   test.outputs = {"b32", "b32", "b32", "b32", "b32", "b32", "b32", "b32"};
-  test.code = "mov.u32 %o0, %tid.x; mov.u32 %o1, %laneid; mov.u32 %o2, %ntid.x; mov.u32 %o3, %nctaid.y; mov.u32 %o4, %lanemask_lt; mov.u32 %o5, %lanemask_ge; "
-              "mov.u32 %o6, %warpid; mov.u32 %o7, %ctaid.x;";
+  test.code =
+      "mov.u32 %o0, %tid.x; mov.u32 %o1, %laneid; mov.u32 %o2, %ntid.x; mov.u32 %o3, %nctaid.y; mov.u32 %o4, "
+      "%lanemask_lt; mov.u32 %o5, %lanemask_ge; "
+      "mov.u32 %o6, %warpid; mov.u32 %o7, %ctaid.x;";
   for (Isa isa : available_isas()) {
     FormResult result = run_form(test, isa);
     ASSERT_EQ(result.code, 0) << result.message;
@@ -116,7 +170,9 @@ TEST(MoveForms, SpecialRegisters) {
 TEST(MoveForms, ClocksAdvance) {
   FormCase test;
   test.outputs = {"pred", "pred"};
-  test.code = "mov.u64 %d0, %clock64; mov.u64 %d1, %clock64; setp.lt.u64 %o0, %d0, %d1; mov.u64 %d0, %globaltimer; mov.u64 %d1, %globaltimer; setp.lt.u64 %o1, %d0, %d1;";
+  test.code =
+      "mov.u64 %d0, %clock64; mov.u64 %d1, %clock64; setp.lt.u64 %o0, %d0, %d1; mov.u64 %d0, %globaltimer; "
+      "mov.u64 %d1, %globaltimer; setp.lt.u64 %o1, %d0, %d1;";
   FormResult result = run_form(test, Isa::kBest);
   ASSERT_EQ(result.code, 0) << result.message;
   EXPECT_EQ(result.outputs[0][0], 1u);

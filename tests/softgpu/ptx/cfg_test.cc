@@ -20,7 +20,9 @@ std::vector<uint32_t> order_of(const std::vector<std::vector<uint32_t>>& graph) 
   return order_blocks(function);
 }
 
-size_t place(const std::vector<uint32_t>& order, uint32_t block) { return static_cast<size_t>(std::find(order.begin(), order.end(), block) - order.begin()); }
+size_t place(const std::vector<uint32_t>& order, uint32_t block) {
+  return static_cast<size_t>(std::find(order.begin(), order.end(), block) - order.begin());
+}
 
 TEST(BlockOrder, JoinsComeBehindBothSides) {
   std::vector<uint32_t> order = order_of({{1, 2}, {3}, {3}, {}});
@@ -46,7 +48,9 @@ TEST(BlockOrder, NestedLoops) {
   EXPECT_EQ(order, (std::vector<uint32_t>{0, 1, 2, 3, 4, 5}));
 }
 
-TEST(BlockOrder, UnreachableBlocksAreLeftOut) { EXPECT_EQ(order_of({{2}, {2}, {}}), (std::vector<uint32_t>{0, 2})); }
+TEST(BlockOrder, UnreachableBlocksAreLeftOut) {
+  EXPECT_EQ(order_of({{2}, {2}, {}}), (std::vector<uint32_t>{0, 2}));
+}
 
 TEST(BlockOrder, EveryForwardEdgePointsForward) {
   // An irreducible loop: 1 and 2 enter each other, both are entered from 0.

@@ -22,19 +22,28 @@ std::string error_of(const std::string& text, const CompileOptions& options = {}
   return program.error().message;
 }
 
-std::string kernel_error(const std::string& body) { return error_of(kHead + ".entry k(.param .u64 p)\n{\n" + body + "\n}\n"); }
+std::string kernel_error(const std::string& body) {
+  return error_of(kHead + ".entry k(.param .u64 p)\n{\n" + body + "\n}\n");
+}
 
 TEST(PtxCompile, ErrorsHaveLineAndColumn) {
-  EXPECT_EQ(kernel_error("  .reg .b32 %r<4>;\n  add.s32 %r1, %r2 %r3;"), "ptx 7:20: error: expected ';', found '%r3'");
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\n  add.s32 %r1, %r2, %r4;"), "ptx 7:21: error: '%r4' is not declared");
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\n  add.s32 %r1, %r2;"), "ptx 7:3: error: 'add.s32' has 2 operands, which is too few");
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\nadd.s32 %r1, %r2, %r3, %r3;"), "ptx 7:24: error: 'add.s32' has 4 operands, which is too many");
+  EXPECT_EQ(kernel_error("  .reg .b32 %r<4>;\n  add.s32 %r1, %r2 %r3;"),
+            "ptx 7:20: error: expected ';', found '%r3'");
+  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\n  add.s32 %r1, %r2, %r4;"),
+            "ptx 7:21: error: '%r4' is not declared");
+  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\n  add.s32 %r1, %r2;"),
+            "ptx 7:3: error: 'add.s32' has 2 operands, which is too few");
+  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\nadd.s32 %r1, %r2, %r3, %r3;"),
+            "ptx 7:24: error: 'add.s32' has 4 operands, which is too many");
   EXPECT_EQ(kernel_error("bra NOWHERE;"), "ptx 6:5: error: label 'NOWHERE' is not defined in function 'k'");
 }
 
 TEST(PtxCompile, UnsupportedInstructionsAreNamed) {
-  EXPECT_EQ(kernel_error("  frobnicate.s32 1;"), "ptx 6:3: error: instruction 'frobnicate.s32' is unknown or not supported by the software device");
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\nadd.s77 %r1, %r2, %r3;"), "ptx 7:1: error: 'add.s77': this form of 'add' is not supported by the software device");
+  EXPECT_EQ(
+      kernel_error("  frobnicate.s32 1;"),
+      "ptx 6:3: error: instruction 'frobnicate.s32' is unknown or not supported by the software device");
+  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\nadd.s77 %r1, %r2, %r3;"),
+            "ptx 7:1: error: 'add.s77': this form of 'add' is not supported by the software device");
   JitLog log;
   auto program = compile(kHead + ".entry k() { wgmma.fence.sync.aligned; }", log);
   ASSERT_FALSE(program);
@@ -45,7 +54,8 @@ TEST(PtxCompile, UnsupportedKernelsAloneCanBeRefused) {
   CompileOptions options;
   options.refuse_module = false;
   JitLog log;
-  auto program = compile(kHead + ".entry good() { ret; } .entry bad() { wgmma.fence.sync.aligned; }", log, options);
+  auto program =
+      compile(kHead + ".entry good() { ret; } .entry bad() { wgmma.fence.sync.aligned; }", log, options);
   ASSERT_TRUE(program) << log.error;
   EXPECT_EQ((*program)->find_kernel("good")->refusal, "");
   EXPECT_NE((*program)->find_kernel("bad")->refusal.find("wgmma"), std::string::npos);
@@ -55,21 +65,30 @@ TEST(PtxCompile, UnsupportedKernelsAloneCanBeRefused) {
 }
 
 TEST(PtxCompile, WidthsAreChecked) {
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>; .reg .b64 %rd<4>;\nadd.s32 %r1, %r2, %rd3;"), "ptx 7:19: error: the operand is 64 bits wide, but 'add.s32' takes one that is 32 bits wide");
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>; .reg .b64 %rd<4>;\nadd.s64 %r1, %rd2, %rd3;"), "ptx 7:9: error: register '%r1' is 32 bits wide, but 'add.s64' gives a result that is 64 bits wide");
-  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\n@%r1 ret;"), "ptx 7:6: error: guard '%r1' is not a predicate register");
+  EXPECT_EQ(kernel_error(".reg .b32 %r<4>; .reg .b64 %rd<4>;\nadd.s32 %r1, %r2, %rd3;"),
+            "ptx 7:19: error: the operand is 64 bits wide, but 'add.s32' takes one that is 32 bits wide");
+  EXPECT_EQ(
+      kernel_error(".reg .b32 %r<4>; .reg .b64 %rd<4>;\nadd.s64 %r1, %rd2, %rd3;"),
+      "ptx 7:9: error: register '%r1' is 32 bits wide, but 'add.s64' gives a result that is 64 bits wide");
+  EXPECT_EQ(kernel_error(".reg .b32 %r<4>;\n@%r1 ret;"),
+            "ptx 7:6: error: guard '%r1' is not a predicate register");
 }
 
 TEST(PtxCompile, SyntaxErrors) {
   EXPECT_EQ(error_of("garbage"), "ptx 1:1: error: expected .version as the first statement, found 'garbage'");
-  EXPECT_EQ(error_of(""), "ptx 1:1: error: expected .version as the first statement, found the end of the text");
-  EXPECT_EQ(error_of(".version 99.0\n.target sm_90\n"), "ptx 1:10: error: PTX ISA version 99.0 is newer than 9.x, the newest that is understood");
+  EXPECT_EQ(error_of(""),
+            "ptx 1:1: error: expected .version as the first statement, found the end of the text");
+  EXPECT_EQ(error_of(".version 99.0\n.target sm_90\n"),
+            "ptx 1:10: error: PTX ISA version 99.0 is newer than 9.x, the newest that is understood");
   EXPECT_EQ(kernel_error(".reg .b32 %r1; mov.u32 %r1, 0x;"), "ptx 6:29: error: malformed number '0x'");
-  EXPECT_EQ(kernel_error(".reg .b32 %r1; mov.u32 %r1, 99999999999999999999;"), "ptx 6:29: error: integer '99999999999999999999' does not fit in 64 bits");
+  EXPECT_EQ(kernel_error(".reg .b32 %r1; mov.u32 %r1, 99999999999999999999;"),
+            "ptx 6:29: error: integer '99999999999999999999' does not fit in 64 bits");
   EXPECT_EQ(kernel_error("\x01"), "ptx 6:1: error: unexpected byte 1");
   EXPECT_EQ(error_of(kHead + ".entry k() {\n"), "ptx 5:1: error: the text ends inside function 'k'");
-  EXPECT_EQ(error_of(kHead + ".global .u32 x[2] = {1, 2, 3};"), "ptx 4:28: error: more initial values than elements in 'x'");
-  EXPECT_EQ(kernel_error(".reg .b32 %r1; mov.u32 %r1, 1/0;"), "ptx 6:30: error: division by zero in a constant expression");
+  EXPECT_EQ(error_of(kHead + ".global .u32 x[2] = {1, 2, 3};"),
+            "ptx 4:28: error: more initial values than elements in 'x'");
+  EXPECT_EQ(kernel_error(".reg .b32 %r1; mov.u32 %r1, 1/0;"),
+            "ptx 6:30: error: division by zero in a constant expression");
 }
 
 TEST(PtxCompile, GivesUpAfterManyErrors) {
@@ -85,8 +104,11 @@ TEST(PtxCompile, GivesUpAfterManyErrors) {
 
 TEST(PtxCompile, NestingIsLimited) {
   EXPECT_NE(kernel_error(std::string(1000, '{')).find("blocks nested deeper than 64"), std::string::npos);
-  EXPECT_NE(kernel_error(".reg .b32 %r1; mov.u32 %r1, " + std::string(1000, '-') + "1;").find("nested deeper"), std::string::npos);
-  EXPECT_NE(kernel_error(".reg .b32 %r1; mov.b32 %r1, " + std::string(1000, '{') + ";").find("nested deeper"), std::string::npos);
+  EXPECT_NE(
+      kernel_error(".reg .b32 %r1; mov.u32 %r1, " + std::string(1000, '-') + "1;").find("nested deeper"),
+      std::string::npos);
+  EXPECT_NE(kernel_error(".reg .b32 %r1; mov.b32 %r1, " + std::string(1000, '{') + ";").find("nested deeper"),
+            std::string::npos);
 }
 
 TEST(PtxCompile, SizesAreLimited) {
@@ -100,8 +122,10 @@ TEST(PtxCompile, SizesAreLimited) {
 TEST(PtxCompile, KernelFacts) {
   JitLog log;
   auto program = compile(kHead +
-                             ".visible .entry k(.param .u32 a, .param .u64 b, .param .align 16 .b8 c[20], .param .u8 d) .reqntid 8, 4, 2 {\n"
-                             ".shared .align 8 .b8 s[100]; .shared .f32 t[3]; .local .align 4 .b8 l[24]; .reg .b64 %rd<3>; .reg .b32 %r<3>;\n"
+                             ".visible .entry k(.param .u32 a, .param .u64 b, .param .align 16 .b8 c[20], "
+                             ".param .u8 d) .reqntid 8, 4, 2 {\n"
+                             ".shared .align 8 .b8 s[100]; .shared .f32 t[3]; .local .align 4 .b8 l[24]; "
+                             ".reg .b64 %rd<3>; .reg .b32 %r<3>;\n"
                              "mov.u64 %rd1, s; mov.u64 %rd2, l; mov.u32 %r1, t; ret; }",
                          log);
   ASSERT_TRUE(program) << log.error;
@@ -123,8 +147,10 @@ TEST(PtxCompile, KernelFacts) {
 TEST(PtxCompile, InitialValues) {
   JitLog log;
   auto program = compile(kHead +
-                             ".global .align 4 .u32 a[4] = {1, 0x10, -1}; .const .f32 f = 1.5; .global .f64 d[2] = {0d3FF0000000000000, 2.0};\n"
-                             ".visible .global .b8 bytes[3] = {1, 2, 255}; .global .u64 p[2] = {a + 8, generic(bytes)}; .global .s16 m[2][2] = {{1, 2}, {3, 4}};",
+                             ".global .align 4 .u32 a[4] = {1, 0x10, -1}; .const .f32 f = 1.5; .global .f64 "
+                             "d[2] = {0d3FF0000000000000, 2.0};\n"
+                             ".visible .global .b8 bytes[3] = {1, 2, 255}; .global .u64 p[2] = {a + 8, "
+                             "generic(bytes)}; .global .s16 m[2][2] = {{1, 2}, {3, 4}};",
                          log);
   ASSERT_TRUE(program) << log.error;
   const Program& p = **program;
@@ -148,10 +174,14 @@ TEST(PtxCompile, InitialValues) {
 }
 
 TEST(PtxLink, TextsSeeOneAnother) {
-  std::string one = kHead + ".extern .func (.param .b32 r) f(.param .b32 x); .extern .global .u32 g;\n"
-                            ".visible .entry k(.param .u64 p) { .reg .b32 %r<3>; mov.u32 %r1, 1; { .param .b32 a; st.param.b32 [a], %r1; .param .b32 r; call (r), f, (a); ld.param.b32 %r2, [r]; } "
-                            "ld.global.u32 %r1, [g]; ret; }";
-  std::string two = kHead + ".visible .global .u32 g = 7; .visible .func (.param .b32 r) f(.param .b32 x) { .reg .b32 %r<2>; ld.param.b32 %r1, [x]; st.param.b32 [r], %r1; ret; }";
+  std::string one = kHead +
+                    ".extern .func (.param .b32 r) f(.param .b32 x); .extern .global .u32 g;\n"
+                    ".visible .entry k(.param .u64 p) { .reg .b32 %r<3>; mov.u32 %r1, 1; { .param .b32 a; "
+                    "st.param.b32 [a], %r1; .param .b32 r; call (r), f, (a); ld.param.b32 %r2, [r]; } "
+                    "ld.global.u32 %r1, [g]; ret; }";
+  std::string two = kHead +
+                    ".visible .global .u32 g = 7; .visible .func (.param .b32 r) f(.param .b32 x) { .reg "
+                    ".b32 %r<2>; ld.param.b32 %r1, [x]; st.param.b32 [r], %r1; ret; }";
   JitLog log;
   std::string_view both[] = {one, two};
   EXPECT_TRUE(compile(std::span<const std::string_view>(both), log)) << log.error;
@@ -165,8 +195,10 @@ TEST(PtxLink, TextsSeeOneAnother) {
 }
 
 TEST(PtxCompile, RowsAreSharedOverTime) {
-  std::string body = ".reg .b32 %r<2000>; .reg .b64 %rd<2>; ld.param.u64 %rd1, [p]; ld.global.u32 %r0, [%rd1];\n";
-  for (int i = 1; i < 2000; ++i) body += "add.u32 %r" + std::to_string(i) + ", %r" + std::to_string(i - 1) + ", 1;\n";
+  std::string body =
+      ".reg .b32 %r<2000>; .reg .b64 %rd<2>; ld.param.u64 %rd1, [p]; ld.global.u32 %r0, [%rd1];\n";
+  for (int i = 1; i < 2000; ++i)
+    body += "add.u32 %r" + std::to_string(i) + ", %r" + std::to_string(i - 1) + ", 1;\n";
   body += "st.global.u32 [%rd1], %r1999;";
   JitLog log;
   auto program = compile(kHead + ".entry k(.param .u64 p) {" + body + "}", log);
@@ -176,8 +208,11 @@ TEST(PtxCompile, RowsAreSharedOverTime) {
 
 // Damaged copies of a real text: any answer is right except a crash.
 TEST(PtxCompile, DamagedTextsNeverCrash) {
-  std::string text = kHead + ".visible .entry k(.param .u64 p)\n{ .reg .pred %p<2>; .reg .b32 %r<4>; .reg .b64 %rd<2>; ld.param.u64 %rd1, [p]; L: add.s32 %r1, %r2, 0x7; setp.lt.s32 %p1, %r1, 5;\n"
-                             "@%p1 bra L; st.global.v2.u32 [%rd1+8], {%r1, %r2}; bar.sync 0; ret; }\n.global .u32 x[3] = {1, 2, 3};\n";
+  std::string text = kHead +
+                     ".visible .entry k(.param .u64 p)\n{ .reg .pred %p<2>; .reg .b32 %r<4>; .reg .b64 "
+                     "%rd<2>; ld.param.u64 %rd1, [p]; L: add.s32 %r1, %r2, 0x7; setp.lt.s32 %p1, %r1, 5;\n"
+                     "@%p1 bra L; st.global.v2.u32 [%rd1+8], {%r1, %r2}; bar.sync 0; ret; }\n.global .u32 "
+                     "x[3] = {1, 2, 3};\n";
   uint64_t random = 88172645463325252ull;
   auto next = [&] {
     random ^= random << 13, random ^= random >> 7, random ^= random << 17;

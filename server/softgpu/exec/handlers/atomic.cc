@@ -4,18 +4,57 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct Add { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const {
-  if constexpr (std::is_floating_point_v<T>) return a + b;
-  else return static_cast<T>(UnsignedOf<T>(a) + UnsignedOf<T>(b));
-} };
-struct And { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a & b; } };
-struct Or { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a | b; } };
-struct Xor { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a ^ b; } };
-struct Exchange { template <typename T> OUTBOARD_INLINE T operator()(T, T b) const { return b; } };
-struct Min { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a < b ? a : b; } };
-struct Max { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a > b ? a : b; } };
-struct Inc { OUTBOARD_INLINE u32 operator()(u32 a, u32 b) const { return a >= b ? 0 : a + 1; } };
-struct Dec { OUTBOARD_INLINE u32 operator()(u32 a, u32 b) const { return a == 0 || a > b ? b : a - 1; } };
+struct Add {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>)
+      return a + b;
+    else
+      return static_cast<T>(UnsignedOf<T>(a) + UnsignedOf<T>(b));
+  }
+};
+struct And {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a & b;
+  }
+};
+struct Or {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a | b;
+  }
+};
+struct Xor {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a ^ b;
+  }
+};
+struct Exchange {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T, T b) const {
+    return b;
+  }
+};
+struct Min {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a < b ? a : b;
+  }
+};
+struct Max {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a > b ? a : b;
+  }
+};
+struct Inc {
+  OUTBOARD_INLINE u32 operator()(u32 a, u32 b) const { return a >= b ? 0 : a + 1; }
+};
+struct Dec {
+  OUTBOARD_INLINE u32 operator()(u32 a, u32 b) const { return a == 0 || a > b ? b : a - 1; }
+};
 
 // Half precision, computed in single and rounded once: exact for one addition.
 OUTBOARD_INLINE f32 from_half(u16 v) { return _cvtsh_ss(v); }
@@ -26,12 +65,17 @@ OUTBOARD_INLINE u16 to_brain(f32 v) {
   if ((bits & 0x7fff'ffff) > 0x7f80'0000) return 0x7fff;
   return static_cast<u16>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
-struct AddHalf { OUTBOARD_INLINE u16 operator()(u16 a, u16 b) const { return to_half(from_half(a) + from_half(b)); } };
-struct AddBrain { OUTBOARD_INLINE u16 operator()(u16 a, u16 b) const { return to_brain(from_brain(a) + from_brain(b)); } };
+struct AddHalf {
+  OUTBOARD_INLINE u16 operator()(u16 a, u16 b) const { return to_half(from_half(a) + from_half(b)); }
+};
+struct AddBrain {
+  OUTBOARD_INLINE u16 operator()(u16 a, u16 b) const { return to_brain(from_brain(a) + from_brain(b)); }
+};
 template <typename F>
 struct Pair {
   OUTBOARD_INLINE u32 operator()(u32 a, u32 b) const {
-    return u32{F{}(static_cast<u16>(a >> 16), static_cast<u16>(b >> 16))} << 16 | F{}(static_cast<u16>(a), static_cast<u16>(b));
+    return u32{F{}(static_cast<u16>(a >> 16), static_cast<u16>(b >> 16))} << 16 |
+           F{}(static_cast<u16>(a), static_cast<u16>(b));
   }
 };
 
@@ -46,13 +90,16 @@ OUTBOARD_INLINE T modify(std::byte* at, T operand, bool private_memory) {
     return old;
   }
   if constexpr (std::is_integral_v<T> && sizeof(T) >= 4) {
-    if constexpr (std::is_same_v<F, Add>) return static_cast<T>(__atomic_fetch_add(word, static_cast<U>(operand), __ATOMIC_SEQ_CST));
-    if constexpr (std::is_same_v<F, Exchange>) return static_cast<T>(__atomic_exchange_n(word, static_cast<U>(operand), __ATOMIC_SEQ_CST));
+    if constexpr (std::is_same_v<F, Add>)
+      return static_cast<T>(__atomic_fetch_add(word, static_cast<U>(operand), __ATOMIC_SEQ_CST));
+    if constexpr (std::is_same_v<F, Exchange>)
+      return static_cast<T>(__atomic_exchange_n(word, static_cast<U>(operand), __ATOMIC_SEQ_CST));
   }
   U old = __atomic_load_n(word, __ATOMIC_RELAXED);
   for (;;) {
     U fresh = bits_as<U>(F{}(bits_as<T>(old), operand));
-    if (__atomic_compare_exchange_n(word, &old, fresh, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) return bits_as<T>(old);
+    if (__atomic_compare_exchange_n(word, &old, fresh, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+      return bits_as<T>(old);
   }
 }
 
@@ -98,7 +145,8 @@ const Op* atomic_vector(Warp& warp, const Op* op) {
   for (u32 rest = mask; rest != 0; rest &= rest - 1) {
     u32 lane = first_lane(rest);
     for (u32 e = 0; e < N; ++e) {
-      T old = modify<T, F>(access.lane[lane] + e * sizeof(T), warp.row<const T>(op->operand(at + 2 + e))[lane], shared);
+      T old = modify<T, F>(access.lane[lane] + e * sizeof(T),
+                           warp.row<const T>(op->operand(at + 2 + e))[lane], shared);
       if (returns) warp.row<T>(op->operand(e))[lane] = old;
     }
   }
@@ -138,7 +186,10 @@ const Op* compare_and_swap(Warp& warp, const Op* op) {
 OUTBOARD_INLINE bool swap16(u128* word, u128& expected, u128 fresh) {
   u64 low = static_cast<u64>(expected), high = static_cast<u64>(expected >> 64);
   bool done;
-  asm volatile("lock cmpxchg16b %1" : "=@ccz"(done), "+m"(*word), "+a"(low), "+d"(high) : "b"(static_cast<u64>(fresh)), "c"(static_cast<u64>(fresh >> 64)) : "memory");
+  asm volatile("lock cmpxchg16b %1"
+               : "=@ccz"(done), "+m"(*word), "+a"(low), "+d"(high)
+               : "b"(static_cast<u64>(fresh)), "c"(static_cast<u64>(fresh >> 64))
+               : "memory");
   expected = u128{high} << 64 | low;
   return done;
 }
@@ -169,8 +220,13 @@ const Op* atomic16(Warp& warp, const Op* op) {
   return op + 1;
 }
 
-struct SpaceRow { const char* text; Window window; };
-constexpr SpaceRow kSpaces[] = {{"", Window::kGeneric}, {".global", Window::kGlobal}, {"{.shared,.shared::cta,.shared::cluster}", Window::kShared}};
+struct SpaceRow {
+  const char* text;
+  Window window;
+};
+constexpr SpaceRow kSpaces[] = {{"", Window::kGeneric},
+                                {".global", Window::kGlobal},
+                                {"{.shared,.shared::cta,.shared::cluster}", Window::kShared}};
 
 struct OperationRow {
   const char *text, *atom, *red;
@@ -226,20 +282,28 @@ void add_atomic_forms(FormTable& table) {
       table.add(join(buffer, "atom", space.text, row.text), row.atom, row.handler, window | kReturns);
       table.add(join(buffer, "red", space.text, row.text), row.red, row.handler, window);
     }
-    table.add(join(buffer, "atom", space.text, ".exch.{b32,u32,s32,f32}"), "=b32 [] b32", atomic<u32, Exchange>, window | kReturns);
-    table.add(join(buffer, "atom", space.text, ".exch.{b64,u64,s64,f64}"), "=b64 [] b64", atomic<u64, Exchange>, window | kReturns);
+    table.add(join(buffer, "atom", space.text, ".exch.{b32,u32,s32,f32}"), "=b32 [] b32",
+              atomic<u32, Exchange>, window | kReturns);
+    table.add(join(buffer, "atom", space.text, ".exch.{b64,u64,s64,f64}"), "=b64 [] b64",
+              atomic<u64, Exchange>, window | kReturns);
     table.add(join(buffer, "atom", space.text, ".exch.b128"), "=b128 [] b128", atomic16<true>, window);
     table.add(join(buffer, "atom", space.text, ".cas.b16"), "=b16 [] b16 b16", compare_and_swap<u16>, window);
-    table.add(join(buffer, "atom", space.text, ".cas.{b32,u32,s32}"), "=b32 [] b32 b32", compare_and_swap<u32>, window);
-    table.add(join(buffer, "atom", space.text, ".cas.{b64,u64,s64}"), "=b64 [] b64 b64", compare_and_swap<u64>, window);
+    table.add(join(buffer, "atom", space.text, ".cas.{b32,u32,s32}"), "=b32 [] b32 b32",
+              compare_and_swap<u32>, window);
+    table.add(join(buffer, "atom", space.text, ".cas.{b64,u64,s64}"), "=b64 [] b64 b64",
+              compare_and_swap<u64>, window);
     table.add(join(buffer, "atom", space.text, ".cas.b128"), "=b128 [] b128 b128", atomic16<false>, window);
   }
   for (const SpaceRow& space : {kSpaces[0], kSpaces[1]}) {
     u32 window = static_cast<u32>(space.window);
-    table.add(join(buffer, "atom", space.text, ".{add.v2.f32,v2.f32.add}"), "=b32x2 [] b32x2", atomic_vector<f32, Add, 2>, window | kReturns);
-    table.add(join(buffer, "red", space.text, ".{add.v2.f32,v2.f32.add}"), "[] b32x2", atomic_vector<f32, Add, 2>, window);
-    table.add(join(buffer, "atom", space.text, ".{add.v4.f32,v4.f32.add}"), "=b32x4 [] b32x4", atomic_vector<f32, Add, 4>, window | kReturns);
-    table.add(join(buffer, "red", space.text, ".{add.v4.f32,v4.f32.add}"), "[] b32x4", atomic_vector<f32, Add, 4>, window);
+    table.add(join(buffer, "atom", space.text, ".{add.v2.f32,v2.f32.add}"), "=b32x2 [] b32x2",
+              atomic_vector<f32, Add, 2>, window | kReturns);
+    table.add(join(buffer, "red", space.text, ".{add.v2.f32,v2.f32.add}"), "[] b32x2",
+              atomic_vector<f32, Add, 2>, window);
+    table.add(join(buffer, "atom", space.text, ".{add.v4.f32,v4.f32.add}"), "=b32x4 [] b32x4",
+              atomic_vector<f32, Add, 4>, window | kReturns);
+    table.add(join(buffer, "red", space.text, ".{add.v4.f32,v4.f32.add}"), "[] b32x4",
+              atomic_vector<f32, Add, 4>, window);
   }
 }
 

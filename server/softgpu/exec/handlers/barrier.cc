@@ -63,11 +63,15 @@ const Op* fence(Warp& warp, const Op* op) {
 
 void add_barrier_forms(FormTable& table) {
   table.begin_group("barrier");
-  for (const char* pattern : {"bar[.cta].sync", "barrier[.cta].sync[.aligned]"}) table.add(pattern, "u32 u32?", barrier<true>);
-  for (const char* pattern : {"bar[.cta].arrive", "barrier[.cta].arrive[.aligned]"}) table.add(pattern, "u32 u32", barrier<false>);
-  struct { const char *popc, *all, *any; } const names[] = {
-      {"bar[.cta].red.popc.u32", "bar[.cta].red.and.pred", "bar[.cta].red.or.pred"},
-      {"barrier[.cta].red.popc[.aligned].u32", "barrier[.cta].red.and[.aligned].pred", "barrier[.cta].red.or[.aligned].pred"}};
+  for (const char* pattern : {"bar[.cta].sync", "barrier[.cta].sync[.aligned]"})
+    table.add(pattern, "u32 u32?", barrier<true>);
+  for (const char* pattern : {"bar[.cta].arrive", "barrier[.cta].arrive[.aligned]"})
+    table.add(pattern, "u32 u32", barrier<false>);
+  struct {
+    const char *popc, *all, *any;
+  } const names[] = {{"bar[.cta].red.popc.u32", "bar[.cta].red.and.pred", "bar[.cta].red.or.pred"},
+                     {"barrier[.cta].red.popc[.aligned].u32", "barrier[.cta].red.and[.aligned].pred",
+                      "barrier[.cta].red.or[.aligned].pred"}};
   for (const auto& name : names) {
     table.add(name.popc, "=u32 u32 p", barrier_reduce<false>, static_cast<u32>(Reduction::kPopulation));
     table.add(name.all, "=p u32 p", barrier_reduce<false>, static_cast<u32>(Reduction::kAnd));

@@ -5,23 +5,100 @@ namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
 // Results of comparing; the unordered ones are also true if an operand is NaN.
-struct Eq { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a == b; } };
-struct Ne { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a < b || a > b; } };
-struct Lt { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a < b; } };
-struct Le { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a <= b; } };
-struct Gt { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a > b; } };
-struct Ge { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a >= b; } };
-struct Equ { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a < b || a > b); } };
-struct Neu { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a == b); } };
-struct Ltu { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a >= b); } };
-struct Leu { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a > b); } };
-struct Gtu { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a <= b); } };
-struct Geu { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a < b); } };
-struct Num { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return a == a && b == b; } };
-struct Nan { template <typename T> OUTBOARD_INLINE bool operator()(T a, T b) const { return !(a == a && b == b); } };
+struct Eq {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a == b;
+  }
+};
+struct Ne {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a < b || a > b;
+  }
+};
+struct Lt {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a < b;
+  }
+};
+struct Le {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a <= b;
+  }
+};
+struct Gt {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a > b;
+  }
+};
+struct Ge {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a >= b;
+  }
+};
+struct Equ {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a < b || a > b);
+  }
+};
+struct Neu {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a == b);
+  }
+};
+struct Ltu {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a >= b);
+  }
+};
+struct Leu {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a > b);
+  }
+};
+struct Gtu {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a <= b);
+  }
+};
+struct Geu {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a < b);
+  }
+};
+struct Num {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return a == a && b == b;
+  }
+};
+struct Nan {
+  template <typename T>
+  OUTBOARD_INLINE bool operator()(T a, T b) const {
+    return !(a == a && b == b);
+  }
+};
 
 // Op::aux
-enum : u32 { kCombineNone = 0, kCombineAnd = 1, kCombineOr = 2, kCombineXor = 3, kCombineMask = 3, kFlush = 4 };
+enum : u32 {
+  kCombineNone = 0,
+  kCombineAnd = 1,
+  kCombineOr = 2,
+  kCombineXor = 3,
+  kCombineMask = 3,
+  kFlush = 4
+};
 
 OUTBOARD_INLINE f32 flushed(f32 value) {
   u32 bits = bits_as<u32>(value);
@@ -87,11 +164,27 @@ const Op* selp(Warp& warp, const Op* op) {
   return op + 1;
 }
 
-struct SlctS32 { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, s32 c) const { return c >= 0 ? a : b; } };
-struct SlctF32 { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, f32 c) const { return c >= 0 ? a : b; } };
-struct SlctF32Flush { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, f32 c) const { return flushed(c) >= 0 ? a : b; } };
+struct SlctS32 {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, s32 c) const {
+    return c >= 0 ? a : b;
+  }
+};
+struct SlctF32 {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, f32 c) const {
+    return c >= 0 ? a : b;
+  }
+};
+struct SlctF32Flush {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, f32 c) const {
+    return flushed(c) >= 0 ? a : b;
+  }
+};
 
-const char* pattern(char* buffer, const char* opcode, const char* comparison, const char* combination, const char* types) {
+const char* pattern(char* buffer, const char* opcode, const char* comparison, const char* combination,
+                    const char* types) {
   char* at = buffer;
   for (const char* part : {opcode, comparison, combination, types}) {
     while (*part != '\0') *at++ = *part++;
@@ -100,36 +193,54 @@ const char* pattern(char* buffer, const char* opcode, const char* comparison, co
   return buffer;
 }
 
-struct Combination { const char* text; u32 aux; bool has_operand; };
-constexpr Combination kCombinations[] = {{"", kCombineNone, false}, {".and", kCombineAnd, true}, {".or", kCombineOr, true}, {".xor", kCombineXor, true}};
+struct Combination {
+  const char* text;
+  u32 aux;
+  bool has_operand;
+};
+constexpr Combination kCombinations[] = {{"", kCombineNone, false},
+                                         {".and", kCombineAnd, true},
+                                         {".or", kCombineOr, true},
+                                         {".xor", kCombineXor, true}};
 
 // setp.CMP[.BOOL][.ftz].TYPE and set likewise, for one comparison and type.
-struct TypeText { const char *types, *setp, *setp_combined, *set_u32, *set_u32_combined, *set_f32, *set_f32_combined; };
+struct TypeText {
+  const char *types, *setp, *setp_combined, *set_u32, *set_u32_combined, *set_f32, *set_f32_combined;
+};
 
 template <typename T, typename F>
-void rows(FormTable& table, const char* comparison, const char* types, const char* flush_types, const TypeText& text) {
+void rows(FormTable& table, const char* comparison, const char* types, const char* flush_types,
+          const TypeText& text) {
   char buffer[128], suffix[64];
   for (const Combination& combination : kCombinations) {
     u32 aux = combination.aux;
     for (int flush = 0; flush < (flush_types != nullptr ? 2 : 1); ++flush) {
       const char* suffixes = flush ? flush_types : types;
       u32 all = aux | (flush ? kFlush : 0u);
-      table.add(pattern(buffer, "setp", comparison, combination.text, suffixes), combination.has_operand ? text.setp_combined : text.setp, setp<T, F>, all);
+      table.add(pattern(buffer, "setp", comparison, combination.text, suffixes),
+                combination.has_operand ? text.setp_combined : text.setp, setp<T, F>, all);
       if constexpr (sizeof(T) != 2 || std::is_integral_v<T>) {
         // set.CMP[.BOOL][.ftz].{u32,s32,f32}.TYPE
         const char* dtypes = flush ? ".ftz.{u32,s32}" : ".{u32,s32}";
         const char* tail = flush ? suffixes + 4 : suffixes;
         table.add(pattern(buffer, "set", comparison, combination.text, pattern(suffix, dtypes, tail, "", "")),
                   combination.has_operand ? text.set_u32_combined : text.set_u32, set<u32, T, F>, all);
-        table.add(pattern(buffer, "set", comparison, combination.text, pattern(suffix, flush ? ".ftz.f32" : ".f32", tail, "", "")),
+        table.add(pattern(buffer, "set", comparison, combination.text,
+                          pattern(suffix, flush ? ".ftz.f32" : ".f32", tail, "", "")),
                   combination.has_operand ? text.set_f32_combined : text.set_f32, set<f32, T, F>, all);
       }
     }
   }
 }
 
-#define OUTBOARD_TYPE_TEXT(t) \
-  TypeText { "", "=p|p " t " " t, "=p|p " t " " t " p", "=u32 " t " " t, "=u32 " t " " t " p", "=f32 " t " " t, "=f32 " t " " t " p" }
+#define OUTBOARD_TYPE_TEXT(t)    \
+  TypeText{"",                   \
+           "=p|p " t " " t,      \
+           "=p|p " t " " t " p", \
+           "=u32 " t " " t,      \
+           "=u32 " t " " t " p", \
+           "=f32 " t " " t,      \
+           "=f32 " t " " t " p"}
 
 template <typename T>
 void signed_rows(FormTable& table, const char* types, const TypeText& text) {

@@ -69,6 +69,7 @@ const Op* trap(Warp& warp, const Op* op) {
 // Others may have something to do meanwhile; the time itself does not matter.
 const Op* nanosleep(Warp& warp, const Op* op) {
   if (warp.mask(op) == 0) return op + 1;
+  warp.may_spin();
   return warp.yield(index_of(warp, op) + 1);
 }
 

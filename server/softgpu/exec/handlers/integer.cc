@@ -6,55 +6,153 @@ namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
 // Signed overflow wraps, so all of this is done on unsigned values; 16-bit ones are promoted.
-template <typename T> using Wide = std::conditional_t<sizeof(T) == 2, u32, UnsignedOf<T>>;
-template <typename T> using Double = std::conditional_t<std::is_signed_v<T>, typename IntegerOf<2 * sizeof(T)>::Signed, typename IntegerOf<2 * sizeof(T)>::Unsigned>;
+template <typename T>
+using Wide = std::conditional_t<sizeof(T) == 2, u32, UnsignedOf<T>>;
+template <typename T>
+using Double = std::conditional_t<std::is_signed_v<T>, typename IntegerOf<2 * sizeof(T)>::Signed,
+                                  typename IntegerOf<2 * sizeof(T)>::Unsigned>;
 
-struct Add { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>(Wide<T>(a) + Wide<T>(b)); } };
-struct Sub { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>(Wide<T>(a) - Wide<T>(b)); } };
-struct MulLo { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>(Wide<T>(a) * Wide<T>(b)); } };
-struct MulHi {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>((Double<T>(a) * Double<T>(b)) >> (8 * sizeof(T))); }
+struct Add {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>(Wide<T>(a) + Wide<T>(b));
+  }
 };
-struct MulWide { template <typename T> OUTBOARD_INLINE Double<T> operator()(T a, T b) const { return Double<T>(a) * Double<T>(b); } };
-struct MadLo { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, T c) const { return static_cast<T>(Wide<T>(a) * Wide<T>(b) + Wide<T>(c)); } };
-struct MadHi { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, T c) const { return Add{}(MulHi{}(a, b), c); } };
+struct Sub {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>(Wide<T>(a) - Wide<T>(b));
+  }
+};
+struct MulLo {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>(Wide<T>(a) * Wide<T>(b));
+  }
+};
+struct MulHi {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>((Double<T>(a) * Double<T>(b)) >> (8 * sizeof(T)));
+  }
+};
+struct MulWide {
+  template <typename T>
+  OUTBOARD_INLINE Double<T> operator()(T a, T b) const {
+    return Double<T>(a) * Double<T>(b);
+  }
+};
+struct MadLo {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, T c) const {
+    return static_cast<T>(Wide<T>(a) * Wide<T>(b) + Wide<T>(c));
+  }
+};
+struct MadHi {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, T c) const {
+    return Add{}(MulHi{}(a, b), c);
+  }
+};
 struct MadWide {
-  template <typename T> OUTBOARD_INLINE Double<T> operator()(T a, T b, Double<T> c) const {
+  template <typename T>
+  OUTBOARD_INLINE Double<T> operator()(T a, T b, Double<T> c) const {
     using U = std::make_unsigned_t<Double<T>>;
     return static_cast<Double<T>>(U(Double<T>(a) * Double<T>(b)) + U(c));
   }
 };
 OUTBOARD_INLINE s32 saturate32(s64 value) {
-  return static_cast<s32>(value > 0x7fff'ffff ? 0x7fff'ffff : value < -0x8000'0000ll ? -0x8000'0000ll : value);
+  return static_cast<s32>(value > 0x7fff'ffff      ? 0x7fff'ffff
+                          : value < -0x8000'0000ll ? -0x8000'0000ll
+                                                   : value);
 }
-struct AddSat { OUTBOARD_INLINE s32 operator()(s32 a, s32 b) const { return saturate32(s64{a} + b); } };
-struct SubSat { OUTBOARD_INLINE s32 operator()(s32 a, s32 b) const { return saturate32(s64{a} - b); } };
-struct MadHiSat { OUTBOARD_INLINE s32 operator()(s32 a, s32 b, s32 c) const { return saturate32((s64{a} * b >> 32) + c); } };
+struct AddSat {
+  OUTBOARD_INLINE s32 operator()(s32 a, s32 b) const { return saturate32(s64{a} + b); }
+};
+struct SubSat {
+  OUTBOARD_INLINE s32 operator()(s32 a, s32 b) const { return saturate32(s64{a} - b); }
+};
+struct MadHiSat {
+  OUTBOARD_INLINE s32 operator()(s32 a, s32 b, s32 c) const { return saturate32((s64{a} * b >> 32) + c); }
+};
 
 // 24-bit products: bits 0..31 of the 48-bit product, or bits 16..47.
-template <typename T> OUTBOARD_INLINE T low24(T v) { return static_cast<T>(static_cast<T>(u32(v) << 8) >> 8); }
-struct Mul24Lo { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>(u32(low24(a)) * u32(low24(b))); } };
-struct Mul24Hi { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>((Double<T>(low24(a)) * Double<T>(low24(b))) >> 16); } };
-struct Mad24Lo { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, T c) const { return Add{}(Mul24Lo{}(a, b), c); } };
-struct Mad24Hi { template <typename T> OUTBOARD_INLINE T operator()(T a, T b, T c) const { return Add{}(Mul24Hi{}(a, b), c); } };
-struct Mad24HiSat { OUTBOARD_INLINE s32 operator()(s32 a, s32 b, s32 c) const { return saturate32(s64{Mul24Hi{}(a, b)} + c); } };
+template <typename T>
+OUTBOARD_INLINE T low24(T v) {
+  return static_cast<T>(static_cast<T>(u32(v) << 8) >> 8);
+}
+struct Mul24Lo {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>(u32(low24(a)) * u32(low24(b)));
+  }
+};
+struct Mul24Hi {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>((Double<T>(low24(a)) * Double<T>(low24(b))) >> 16);
+  }
+};
+struct Mad24Lo {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, T c) const {
+    return Add{}(Mul24Lo{}(a, b), c);
+  }
+};
+struct Mad24Hi {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, T c) const {
+    return Add{}(Mul24Hi{}(a, b), c);
+  }
+};
+struct Mad24HiSat {
+  OUTBOARD_INLINE s32 operator()(s32 a, s32 b, s32 c) const { return saturate32(s64{Mul24Hi{}(a, b)} + c); }
+};
 
 struct Sad {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, T b, T c) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, T c) const {
     T difference = a < b ? Sub{}(b, a) : Sub{}(a, b);
     return Add{}(c, difference);
   }
 };
-struct Abs { template <typename T> OUTBOARD_INLINE T operator()(T a) const { return a < 0 ? static_cast<T>(-Wide<T>(a)) : a; } };
-struct Neg { template <typename T> OUTBOARD_INLINE T operator()(T a) const { return static_cast<T>(-Wide<T>(a)); } };
-struct Min { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a < b ? a : b; } };
-struct Max { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a > b ? a : b; } };
-template <typename F> struct Relu { OUTBOARD_INLINE s32 operator()(s32 a, s32 b) const { s32 r = F{}(a, b); return r < 0 ? 0 : r; } };
+struct Abs {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a) const {
+    return a < 0 ? static_cast<T>(-Wide<T>(a)) : a;
+  }
+};
+struct Neg {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a) const {
+    return static_cast<T>(-Wide<T>(a));
+  }
+};
+struct Min {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a < b ? a : b;
+  }
+};
+struct Max {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a > b ? a : b;
+  }
+};
+template <typename F>
+struct Relu {
+  OUTBOARD_INLINE s32 operator()(s32 a, s32 b) const {
+    s32 r = F{}(a, b);
+    return r < 0 ? 0 : r;
+  }
+};
 
 // Division by zero gives what the hardware gives: all ones, and the dividend as remainder.
 // 16- and 32-bit operands are exact in doubles, and so is the truncated quotient.
 struct Div {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
     if constexpr (sizeof(T) == 8) {
       if (b == 0) return static_cast<T>(~u64{0});
       if (std::is_signed_v<T> && b == static_cast<T>(-1)) return Neg{}(a);
@@ -66,7 +164,10 @@ struct Div {
   }
 };
 struct Rem {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return b == 0 ? a : Sub{}(a, MulLo{}(Div{}(a, b), b)); }
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return b == 0 ? a : Sub{}(a, MulLo{}(Div{}(a, b), b));
+  }
 };
 
 // Packed 16-bit halves.
@@ -80,14 +181,19 @@ struct Packed {
 };
 template <typename F>
 struct PackedRelu {
-  OUTBOARD_INLINE s16 operator()(s16 a, s16 b) const { s16 r = F{}(a, b); return r < 0 ? s16{0} : r; }
+  OUTBOARD_INLINE s16 operator()(s16 a, s16 b) const {
+    s16 r = F{}(a, b);
+    return r < 0 ? s16{0} : r;
+  }
 };
 
 template <typename A, typename B>
 struct Dp4a {
   OUTBOARD_INLINE s32 operator()(u32 a, u32 b, s32 c) const {
     u32 sum = static_cast<u32>(c);
-    for (int i = 0; i < 32; i += 8) sum += static_cast<u32>(static_cast<s32>(static_cast<A>(a >> i)) * static_cast<s32>(static_cast<B>(b >> i)));
+    for (int i = 0; i < 32; i += 8)
+      sum += static_cast<u32>(static_cast<s32>(static_cast<A>(a >> i)) *
+                              static_cast<s32>(static_cast<B>(b >> i)));
     return static_cast<s32>(sum);
   }
 };
@@ -97,7 +203,8 @@ struct Dp2a {
   OUTBOARD_INLINE s32 operator()(u32 a, u32 b, s32 c) const {
     u32 sum = static_cast<u32>(c);
     for (int i = 0; i < 2; ++i) {
-      s32 x = std::is_signed_v<A> ? s32{static_cast<s16>(a >> (16 * i))} : s32{static_cast<u16>(a >> (16 * i))};
+      s32 x =
+          std::is_signed_v<A> ? s32{static_cast<s16>(a >> (16 * i))} : s32{static_cast<u16>(a >> (16 * i))};
       sum += static_cast<u32>(x * static_cast<s32>(static_cast<B>(b >> (Shift + 8 * i))));
     }
     return static_cast<s32>(sum);
@@ -171,7 +278,11 @@ void add_carry_rows(FormTable& table) {
   table.add("sub.cc.{u64,s64}", "=b64 b64 b64 =cc", add_carry<u64, true>, kWritesCarry);
   table.add("subc.{u64,s64}", "=b64 b64 b64 cc", add_carry<u64, true>, kReadsCarry);
   table.add("subc.cc.{u64,s64}", "=b64 b64 b64 cc =cc", add_carry<u64, true>, kReadsCarry | kWritesCarry);
-  struct Row { const char *cc, *c, *ccc; const char* operands; Handler handler; };
+  struct Row {
+    const char *cc, *c, *ccc;
+    const char* operands;
+    Handler handler;
+  };
   const Row rows[] = {
       {"mad.lo.cc.{u32,s32}", "madc.lo.{u32,s32}", "madc.lo.cc.{u32,s32}", "32", mad_carry<u32, false>},
       {"mad.hi.cc.u32", "madc.hi.u32", "madc.hi.cc.u32", "32", mad_carry<u32, true>},
@@ -184,7 +295,8 @@ void add_carry_rows(FormTable& table) {
     bool wide = row.operands[0] == '6';
     table.add(row.cc, wide ? "=b64 b64 b64 b64 =cc" : "=b32 b32 b32 b32 =cc", row.handler, kWritesCarry);
     table.add(row.c, wide ? "=b64 b64 b64 b64 cc" : "=b32 b32 b32 b32 cc", row.handler, kReadsCarry);
-    table.add(row.ccc, wide ? "=b64 b64 b64 b64 cc =cc" : "=b32 b32 b32 b32 cc =cc", row.handler, kReadsCarry | kWritesCarry);
+    table.add(row.ccc, wide ? "=b64 b64 b64 b64 cc =cc" : "=b32 b32 b32 b32 cc =cc", row.handler,
+              kReadsCarry | kWritesCarry);
   }
 }
 

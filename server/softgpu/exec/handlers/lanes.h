@@ -44,14 +44,37 @@ OUTBOARD_INLINE To bits_as(From value) {
   return __builtin_bit_cast(To, value);
 }
 
-template <size_t Bytes> struct IntegerOf;
-template <> struct IntegerOf<1> { using Signed = s8; using Unsigned = u8; };
-template <> struct IntegerOf<2> { using Signed = s16; using Unsigned = u16; };
-template <> struct IntegerOf<4> { using Signed = s32; using Unsigned = u32; };
-template <> struct IntegerOf<8> { using Signed = s64; using Unsigned = u64; };
-template <> struct IntegerOf<16> { using Signed = s128; using Unsigned = u128; };
-template <typename T> using SignedOf = typename IntegerOf<sizeof(T)>::Signed;
-template <typename T> using UnsignedOf = typename IntegerOf<sizeof(T)>::Unsigned;
+template <size_t Bytes>
+struct IntegerOf;
+template <>
+struct IntegerOf<1> {
+  using Signed = s8;
+  using Unsigned = u8;
+};
+template <>
+struct IntegerOf<2> {
+  using Signed = s16;
+  using Unsigned = u16;
+};
+template <>
+struct IntegerOf<4> {
+  using Signed = s32;
+  using Unsigned = u32;
+};
+template <>
+struct IntegerOf<8> {
+  using Signed = s64;
+  using Unsigned = u64;
+};
+template <>
+struct IntegerOf<16> {
+  using Signed = s128;
+  using Unsigned = u128;
+};
+template <typename T>
+using SignedOf = typename IntegerOf<sizeof(T)>::Signed;
+template <typename T>
+using UnsignedOf = typename IntegerOf<sizeof(T)>::Unsigned;
 
 // to[i] = from[i] for the lanes of `mask`.
 template <typename T>
@@ -68,7 +91,8 @@ OUTBOARD_INLINE void blend(T* to, const T* from, uint32_t mask) {
     return;
   } else if constexpr (sizeof(T) == 8) {
     for (int i = 0; i < 4; ++i) {
-      _mm512_mask_storeu_epi64(out + 64 * i, static_cast<__mmask8>(mask >> (8 * i)), _mm512_loadu_si512(in + 64 * i));
+      _mm512_mask_storeu_epi64(out + 64 * i, static_cast<__mmask8>(mask >> (8 * i)),
+                               _mm512_loadu_si512(in + 64 * i));
     }
     return;
   }
@@ -108,9 +132,12 @@ template <typename D, typename F, typename... S>
 const Op* run(Warp& warp, const Op* op) {
   return map<D, S...>(warp, op, F{});
 }
-template <typename T, typename F> constexpr Handler unary = run<T, F, T>;
-template <typename T, typename F> constexpr Handler binary = run<T, F, T, T>;
-template <typename T, typename F> constexpr Handler ternary = run<T, F, T, T, T>;
+template <typename T, typename F>
+constexpr Handler unary = run<T, F, T>;
+template <typename T, typename F>
+constexpr Handler binary = run<T, F, T, T>;
+template <typename T, typename F>
+constexpr Handler ternary = run<T, F, T, T, T>;
 
 // One bit per lane from a row of zeros and minus ones.
 OUTBOARD_INLINE uint32_t mask_of(const s16* row) {
@@ -138,7 +165,8 @@ OUTBOARD_INLINE uint32_t mask_of(const s32* row) {
 OUTBOARD_INLINE uint32_t mask_of(const s64* row) {
   uint32_t mask = 0;
 #if defined(__AVX512DQ__)
-  for (int i = 0; i < 4; ++i) mask |= static_cast<uint32_t>(_mm512_movepi64_mask(_mm512_loadu_si512(row + 8 * i))) << (8 * i);
+  for (int i = 0; i < 4; ++i)
+    mask |= static_cast<uint32_t>(_mm512_movepi64_mask(_mm512_loadu_si512(row + 8 * i))) << (8 * i);
 #else
   for (int i = 0; i < 8; ++i) {
     __m256d part = _mm256_loadu_pd(reinterpret_cast<const double*>(row) + 4 * i);
@@ -171,12 +199,16 @@ OUTBOARD_INLINE void for_lanes(uint32_t mask, F f) {
 
 // All active lanes go on at `target`.
 OUTBOARD_INLINE const Op* go(Warp& warp, const Op* op, uint32_t target) {
-  if (target <= static_cast<uint32_t>(op - warp.code) && --warp.budget < 0) [[unlikely]] return warp.yield(target);
-  if (target >= warp.lowest_pending) [[unlikely]] return warp.regroup(target);
+  if (target <= static_cast<uint32_t>(op - warp.code) && --warp.budget < 0) [[unlikely]]
+    return warp.yield(target);
+  if (target >= warp.lowest_pending) [[unlikely]]
+    return warp.regroup(target);
   return warp.code + target;
 }
 
-OUTBOARD_INLINE uint32_t index_of(const Warp& warp, const Op* op) { return static_cast<uint32_t>(op - warp.code); }
+OUTBOARD_INLINE uint32_t index_of(const Warp& warp, const Op* op) {
+  return static_cast<uint32_t>(op - warp.code);
+}
 
 }  // namespace
 }  // namespace outboard::softgpu::exec::OUTBOARD_ISA

@@ -5,24 +5,53 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct And { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a & b; } };
-struct Or { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a | b; } };
-struct Xor { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a ^ b; } };
-struct Not { template <typename T> OUTBOARD_INLINE T operator()(T a) const { return static_cast<T>(~a); } };
-struct Cnot { template <typename T> OUTBOARD_INLINE T operator()(T a) const { return a == 0; } };
+struct And {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a & b;
+  }
+};
+struct Or {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a | b;
+  }
+};
+struct Xor {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a ^ b;
+  }
+};
+struct Not {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a) const {
+    return static_cast<T>(~a);
+  }
+};
+struct Cnot {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a) const {
+    return a == 0;
+  }
+};
 
 // Shift amounts above the width act as the width.
 struct Shl {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, u32 b) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, u32 b) const {
     using W = std::conditional_t<sizeof(T) == 2, u32, T>;
     return b < 8 * sizeof(T) ? static_cast<T>(W(a) << b) : T{0};
   }
 };
 struct Shr {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, u32 b) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, u32 b) const {
     constexpr u32 kMost = 8 * sizeof(T) - 1;
-    if constexpr (std::is_signed_v<T>) return static_cast<T>(a >> (b < kMost ? b : kMost));
-    else return b <= kMost ? static_cast<T>(a >> b) : T{0};
+    if constexpr (std::is_signed_v<T>)
+      return static_cast<T>(a >> (b < kMost ? b : kMost));
+    else
+      return b <= kMost ? static_cast<T>(a >> b) : T{0};
   }
 };
 
@@ -54,7 +83,8 @@ const Op* lop3_predicate(Warp& warp, const Op* op) {
   Op plain = *op;
   for (u32 i = 1; i < 5; ++i) plain.r[i] = op->r[i + 1];
   lop3(warp, &plain);
-  u32 nonzero = compare(warp.row<const u32>(op->r[0]), warp.row<const u32>(op->r[0]), [](u32 d, u32) { return d != 0; });
+  u32 nonzero = compare(warp.row<const u32>(op->r[0]), warp.row<const u32>(op->r[0]),
+                        [](u32 d, u32) { return d != 0; });
   u32 other = warp.predicate(op->r[6]);
   warp.set_predicate(op->r[1], mask, op->aux == 0 ? nonzero & other : nonzero | other);
   return op + 1;
@@ -95,7 +125,8 @@ struct PrmtNamed {
 // Bit field of `length` bits at `position`; signed ones are filled with their top bit, or with the
 // operand's if they reach beyond it.
 struct Bfe {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, u32 b, u32 c) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, u32 b, u32 c) const {
     using U = UnsignedOf<T>;
     constexpr u32 kBits = 8 * sizeof(T);
     u32 position = b & 0xff, length = c & 0xff;
@@ -111,7 +142,8 @@ struct Bfe {
   }
 };
 struct Bfi {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, T b, u32 c, u32 d) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b, u32 c, u32 d) const {
     constexpr u32 kBits = 8 * sizeof(T);
     u32 position = c & 0xff, length = d & 0xff;
     if (position >= kBits || length == 0) return b;
@@ -120,9 +152,16 @@ struct Bfi {
   }
 };
 
-struct Popc { template <typename T> OUTBOARD_INLINE u32 operator()(T a) const { return static_cast<u32>(sizeof(T) == 8 ? __builtin_popcountll(a) : __builtin_popcount(static_cast<u32>(a))); } };
+struct Popc {
+  template <typename T>
+  OUTBOARD_INLINE u32 operator()(T a) const {
+    return static_cast<u32>(sizeof(T) == 8 ? __builtin_popcountll(a)
+                                           : __builtin_popcount(static_cast<u32>(a)));
+  }
+};
 struct Clz {
-  template <typename T> OUTBOARD_INLINE u32 operator()(T a) const {
+  template <typename T>
+  OUTBOARD_INLINE u32 operator()(T a) const {
     if (a == 0) return 8 * sizeof(T);
     return static_cast<u32>(sizeof(T) == 8 ? __builtin_clzll(a) : __builtin_clz(static_cast<u32>(a)));
   }
@@ -130,7 +169,8 @@ struct Clz {
 // Position of the highest bit that differs from the sign; -1 if none does.
 template <bool ShiftAmount>
 struct Bfind {
-  template <typename T> OUTBOARD_INLINE u32 operator()(T a) const {
+  template <typename T>
+  OUTBOARD_INLINE u32 operator()(T a) const {
     using U = UnsignedOf<T>;
     U bits = static_cast<U>(std::is_signed_v<T> && a < 0 ? ~a : a);
     if (bits == 0) return ~0u;
@@ -145,14 +185,16 @@ struct Brev {
     v = (v >> 4 & 0x0f0f'0f0f) | (v & 0x0f0f'0f0f) << 4;
     return __builtin_bswap32(v);
   }
-  OUTBOARD_INLINE u64 operator()(u64 v) const { return u64{(*this)(static_cast<u32>(v))} << 32 | (*this)(static_cast<u32>(v >> 32)); }
+  OUTBOARD_INLINE u64 operator()(u64 v) const {
+    return u64{(*this)(static_cast<u32>(v))} << 32 | (*this)(static_cast<u32>(v >> 32));
+  }
 };
 // Position of the |offset|th set bit from `base` on, upwards or downwards.
 struct Fns {
   OUTBOARD_INLINE u32 operator()(u32 mask, u32 base, s32 offset) const {
     if (base > 31) return ~0u;
     if (offset == 0) return mask >> base & 1 ? base : ~0u;
-    s32 left = offset < 0 ? -offset : offset;
+    u32 left = offset < 0 ? 0u - static_cast<u32>(offset) : static_cast<u32>(offset);
     for (s32 i = static_cast<s32>(base); i >= 0 && i < 32; i += offset < 0 ? -1 : 1) {
       if ((mask >> i & 1) && --left == 0) return static_cast<u32>(i);
     }
@@ -170,7 +212,8 @@ struct Bmsk {
 };
 template <bool Clamp>
 struct Szext {
-  template <typename T> OUTBOARD_INLINE T operator()(T a, u32 b) const {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, u32 b) const {
     u32 width = Clamp ? b : b & 31;
     if (width >= 32) return a;
     if (width == 0) return 0;

@@ -6,7 +6,9 @@ namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
 // Op::aux: window, elements and whether programs spin on it.
-constexpr u32 aux_of(Window window, u32 elements, bool spins) { return static_cast<u32>(window) | elements << 8 | (spins ? 1u << 16 : 0); }
+constexpr u32 aux_of(Window window, u32 elements, bool spins) {
+  return static_cast<u32>(window) | elements << 8 | (spins ? 1u << 16 : 0);
+}
 
 template <typename T>
 OUTBOARD_INLINE T read(const std::byte* from) {
@@ -15,7 +17,49 @@ OUTBOARD_INLINE T read(const std::byte* from) {
   return value;
 }
 template <typename T>
-OUTBOARD_INLINE void write(std::byte* to, T value) { __builtin_memcpy(to, &value, sizeof value); }
+OUTBOARD_INLINE void write(std::byte* to, T value) {
+  __builtin_memcpy(to, &value, sizeof value);
+}
+
+// One element per lane from shared memory; false if the general way must be taken.
+template <typename M, typename R>
+OUTBOARD_INLINE bool load_shared(Warp& warp, const Op* op) {
+  alignas(64) u32 offsets[kLanes];
+  Layout layout = resolve_shared(warp, op, 1, sizeof(M), offsets);
+  if (layout == Layout::kFault) [[unlikely]]
+    return false;
+  R* d = warp.row<R>(op->r[0]);
+  const std::byte* shared = warp.shared;
+  if (layout == Layout::kUniform) {
+    R value = static_cast<R>(read<M>(shared + offsets[0]));
+    for (u32 i = 0; i < kLanes; ++i) d[i] = value;
+  } else if (layout == Layout::kContiguous) {
+    const std::byte* from = shared + offsets[0];
+    for (u32 i = 0; i < kLanes; ++i) d[i] = static_cast<R>(read<M>(from + i * sizeof(M)));
+  } else {
+    alignas(64) R values[kLanes];
+    for (u32 i = 0; i < kLanes; ++i) values[i] = static_cast<R>(read<M>(shared + offsets[i]));
+    for (u32 i = 0; i < kLanes; ++i) d[i] = values[i];
+  }
+  return true;
+}
+
+template <typename M, typename R>
+OUTBOARD_INLINE bool store_shared(Warp& warp, const Op* op) {
+  alignas(64) u32 offsets[kLanes];
+  Layout layout = resolve_shared(warp, op, 0, sizeof(M), offsets);
+  if (layout == Layout::kFault) [[unlikely]]
+    return false;
+  const R* b = warp.row<const R>(op->r[2]);
+  std::byte* shared = warp.shared;
+  if (layout == Layout::kContiguous) {
+    std::byte* to = shared + offsets[0];
+    for (u32 i = 0; i < kLanes; ++i) write<M>(to + i * sizeof(M), static_cast<M>(b[i]));
+  } else {
+    for (u32 i = 0; i < kLanes; ++i) write<M>(shared + offsets[i], static_cast<M>(b[i]));
+  }
+  return true;
+}
 
 // {d...}, [a]. M is what memory holds, R the register's lane.
 template <typename M, typename R>
@@ -24,9 +68,13 @@ const Op* load(Warp& warp, const Op* op) {
   if (mask == 0) return op + 1;
   u32 elements = op->aux >> 8 & 0xff;
   if (op->aux >> 16) warp.may_spin();
+  if (elements == 1 && is_plain_shared(op, static_cast<Window>(op->aux & 0xff), mask) &&
+      load_shared<M, R>(warp, op))
+    return op + 1;
   u32 bytes = static_cast<u32>(sizeof(M)) * elements;
   Access access;
-  Layout layout = resolve(static_cast<Window>(op->aux & 0xff), warp, op, elements, mask, bytes, false, access);
+  Layout layout =
+      resolve(static_cast<Window>(op->aux & 0xff), warp, op, elements, mask, bytes, false, access);
   if (layout == Layout::kFault) return nullptr;
   bool all = warp.covers_all(mask);
   for (u32 e = 0; e < elements; ++e) {
@@ -61,6 +109,9 @@ const Op* store(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
   u32 elements = op->aux >> 8 & 0xff;
+  if (elements == 1 && is_plain_shared(op, static_cast<Window>(op->aux & 0xff), mask) &&
+      store_shared<M, R>(warp, op))
+    return op + 1;
   u32 bytes = static_cast<u32>(sizeof(M)) * elements;
   Access access;
   Layout layout = resolve(static_cast<Window>(op->aux & 0xff), warp, op, 0, mask, bytes, false, access);
@@ -83,7 +134,8 @@ const Op* store(Warp& warp, const Op* op) {
 
 // Parameters and results of calls, at an offset from the lane's frame.
 OUTBOARD_INLINE std::byte* frame_at(Warp& warp, u32 lane, u32 offset) {
-  const auto* pointers = reinterpret_cast<const u32*>(warp.bank[kBankSpecial] + static_cast<u32>(Special::kStackPointer) * kSpecialRowBytes);
+  const auto* pointers = reinterpret_cast<const u32*>(
+      warp.bank[kBankSpecial] + static_cast<u32>(Special::kStackPointer) * kSpecialRowBytes);
   return warp.local + u64{lane} * warp.stack_bytes + pointers[lane] + offset;
 }
 template <typename M, typename R>
@@ -99,7 +151,9 @@ const Op* frame_store(Warp& warp, const Op* op) {
   return op + 1;
 }
 const Op* frame_copy(Warp& warp, const Op* op) {
-  for_lanes(warp.mask(op), [&](u32 lane) { __builtin_memmove(frame_at(warp, lane, op->r[0]), frame_at(warp, lane, op->r[1]), op->r[2]); });
+  for_lanes(warp.mask(op), [&](u32 lane) {
+    __builtin_memmove(frame_at(warp, lane, op->r[0]), frame_at(warp, lane, op->r[1]), op->r[2]);
+  });
   return op + 1;
 }
 
@@ -130,11 +184,15 @@ constexpr TypeRow kTypes[] = {
     {".f64", "f64", load<u64, u64>, store<u64, u64>},
     {".b128", "b128", load<u128, u128>, store<u128, u128>},
 };
-struct SpaceRow { const char* text; Window window; bool stores; };
+struct SpaceRow {
+  const char* text;
+  Window window;
+  bool stores;
+};
 constexpr SpaceRow kSpaces[] = {
-    {"", Window::kGeneric, true},        {".global", Window::kGlobal, true},
-    {".const", Window::kGlobal, false},  {"{.shared,.shared::cta,.shared::cluster}", Window::kShared, true},
-    {".local", Window::kLocal, true},    {".param", Window::kParam, false},
+    {"", Window::kGeneric, true},       {".global", Window::kGlobal, true},
+    {".const", Window::kGlobal, false}, {"{.shared,.shared::cta,.shared::cluster}", Window::kShared, true},
+    {".local", Window::kLocal, true},   {".param", Window::kParam, false},
 };
 
 void add_rows(FormTable& table, const TypeRow& type) {
@@ -145,12 +203,16 @@ void add_rows(FormTable& table, const TypeRow& type) {
       const char* vector = elements == 1 ? "" : elements == 2 ? ".v2" : elements == 4 ? ".v4" : ".v8";
       const char* count = elements == 1 ? "" : elements == 2 ? "x2" : elements == 4 ? "x4" : "x8";
       for (int spins = 0; spins < 2; ++spins) {
-        join(pattern, spins ? "{ld.volatile,ld.relaxed,ld.acquire,ld.mmio.relaxed}" : "{ld,ld.weak}", space.text, vector, type.types);
-        table.add(pattern, join(signature, "=", type.type, count, " []"), type.load, aux_of(space.window, elements, spins), kRelaxedWidths);
+        join(pattern, spins ? "{ld.volatile,ld.relaxed,ld.acquire,ld.mmio.relaxed}" : "{ld,ld.weak}",
+             space.text, vector, type.types);
+        table.add(pattern, join(signature, "=", type.type, count, " []"), type.load,
+                  aux_of(space.window, elements, spins), kRelaxedWidths);
       }
       if (!space.stores) continue;
-      join(pattern, "{st,st.weak,st.volatile,st.relaxed,st.release,st.mmio.relaxed}", space.text, vector, type.types);
-      table.add(pattern, join(signature, "[] ", type.type, count, ""), type.store, aux_of(space.window, elements, false), kRelaxedWidths);
+      join(pattern, "{st,st.weak,st.volatile,st.relaxed,st.release,st.mmio.relaxed}", space.text, vector,
+           type.types);
+      table.add(pattern, join(signature, "[] ", type.type, count, ""), type.store,
+                aux_of(space.window, elements, false), kRelaxedWidths);
     }
   }
 }
@@ -160,18 +222,25 @@ void add_rows(FormTable& table, const TypeRow& type) {
 void add_memory_forms(FormTable& table) {
   table.begin_group("memory");
   constexpr const char* kHints =
-      "ca cg cs lu cv wb wt nc L1::evict_normal L1::evict_unchanged L1::evict_first L1::evict_last L1::no_allocate "
+      "ca cg cs lu cv wb wt nc L1::evict_normal L1::evict_unchanged L1::evict_first L1::evict_last "
+      "L1::no_allocate "
       "L2::evict_last L2::evict_normal L2::evict_first L2::64B L2::128B L2::256B cta cluster gpu sys";
   table.ignore("ld", kHints);
   table.ignore("st", kHints);
   table.ignore("ldu", kHints);
   for (const TypeRow& type : kTypes) add_rows(table, type);
-  table.add("ldu[.global].{u8,b8}", "=u8 []", load<u8, u16>, aux_of(Window::kGeneric, 1, false), kRelaxedWidths);
-  table.add("ldu[.global].{u16,s16,b16,f16}", "=b16 []", load<u16, u16>, aux_of(Window::kGeneric, 1, false), kRelaxedWidths);
-  table.add("ldu[.global].{u32,s32,b32,f32}", "=b32 []", load<u32, u32>, aux_of(Window::kGeneric, 1, false), kRelaxedWidths);
-  table.add("ldu[.global].{u64,s64,b64,f64}", "=b64 []", load<u64, u64>, aux_of(Window::kGeneric, 1, false), kRelaxedWidths);
-  table.add("ldu[.global].v2.{u32,s32,b32,f32}", "=b32x2 []", load<u32, u32>, aux_of(Window::kGeneric, 2, false), kRelaxedWidths);
-  table.add("ldu[.global].v4.{u32,s32,b32,f32}", "=b32x4 []", load<u32, u32>, aux_of(Window::kGeneric, 4, false), kRelaxedWidths);
+  table.add("ldu[.global].{u8,b8}", "=u8 []", load<u8, u16>, aux_of(Window::kGeneric, 1, false),
+            kRelaxedWidths);
+  table.add("ldu[.global].{u16,s16,b16,f16}", "=b16 []", load<u16, u16>, aux_of(Window::kGeneric, 1, false),
+            kRelaxedWidths);
+  table.add("ldu[.global].{u32,s32,b32,f32}", "=b32 []", load<u32, u32>, aux_of(Window::kGeneric, 1, false),
+            kRelaxedWidths);
+  table.add("ldu[.global].{u64,s64,b64,f64}", "=b64 []", load<u64, u64>, aux_of(Window::kGeneric, 1, false),
+            kRelaxedWidths);
+  table.add("ldu[.global].v2.{u32,s32,b32,f32}", "=b32x2 []", load<u32, u32>,
+            aux_of(Window::kGeneric, 2, false), kRelaxedWidths);
+  table.add("ldu[.global].v4.{u32,s32,b32,f32}", "=b32x4 []", load<u32, u32>,
+            aux_of(Window::kGeneric, 4, false), kRelaxedWidths);
   // Hints to caches that do not exist.
   table.add("prefetch[.global][.local].{L1,L2}", "[]", nothing);
   table.add("prefetch.global.{L2::evict_last,L2::evict_normal}", "[]", nothing);

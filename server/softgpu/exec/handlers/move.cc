@@ -7,7 +7,12 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct Same { template <typename T> OUTBOARD_INLINE T operator()(T a) const { return a; } };
+struct Same {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a) const {
+    return a;
+  }
+};
 
 const Op* move_predicate(Warp& warp, const Op* op) {
   warp.set_predicate(op->r[0], warp.mask(op), warp.predicate(op->r[1]));
@@ -53,7 +58,8 @@ template <typename T>
 const Op* read_clock(Warp& warp, const Op* op) {
   u64 value;
   switch (static_cast<Clock>(op->aux)) {
-    case Clock::kClock: case Clock::kClock64: value = warp.launch->device->clock_cycles(); break;
+    case Clock::kClock:
+    case Clock::kClock64: value = warp.launch->device->clock_cycles(); break;
     case Clock::kClockHigh: value = warp.launch->device->clock_cycles() >> 32; break;
     case Clock::kTimerHigh: value = warp.launch->device->global_timer_ns() >> 32; break;
     default: value = warp.launch->device->global_timer_ns(); break;
@@ -68,7 +74,8 @@ const Op* read_clock(Warp& warp, const Op* op) {
 // Address of a variable in the frame, or of the dynamic shared memory: row + constant.
 template <typename T, Special Base>
 const Op* add_to_special(Warp& warp, const Op* op) {
-  const auto* base = reinterpret_cast<const u32*>(warp.bank[kBankSpecial] + static_cast<u32>(Base) * kSpecialRowBytes);
+  const auto* base =
+      reinterpret_cast<const u32*>(warp.bank[kBankSpecial] + static_cast<u32>(Base) * kSpecialRowBytes);
   u32 offset = op->r[1];
   T* d = warp.row<T>(op->r[0]);
   for_lanes(warp.mask(op), [&](u32 lane) { d[lane] = base[lane] + offset; });
@@ -76,8 +83,17 @@ const Op* add_to_special(Warp& warp, const Op* op) {
 }
 
 // cvta: window address plus offset; null pointers are not special, as on hardware.
-template <u64 Window> struct ToGeneric { template <typename T> OUTBOARD_INLINE u64 operator()(T a) const { return a + Window; } };
-template <u64 Window> struct FromGeneric { OUTBOARD_INLINE u64 operator()(u64 a) const { return a - Window; } };
+template <u64 Window>
+struct ToGeneric {
+  template <typename T>
+  OUTBOARD_INLINE u64 operator()(T a) const {
+    return a + Window;
+  }
+};
+template <u64 Window>
+struct FromGeneric {
+  OUTBOARD_INLINE u64 operator()(u64 a) const { return a - Window; }
+};
 
 template <u64 Window>
 const Op* is_in_window(Warp& warp, const Op* op) {
@@ -111,8 +127,10 @@ void add_internal_rows(FormTable& table) {
   table.add("special.clock_hi.b32", "=b32", read_clock<u32>, static_cast<u32>(Clock::kClockHigh), kInternal);
   table.add("special.clock64.b64", "=b64", read_clock<u64>, static_cast<u32>(Clock::kClock64), kInternal);
   table.add("special.globaltimer.b64", "=b64", read_clock<u64>, static_cast<u32>(Clock::kTimer), kInternal);
-  table.add("special.globaltimer_lo.b32", "=b32", read_clock<u32>, static_cast<u32>(Clock::kTimerLow), kInternal);
-  table.add("special.globaltimer_hi.b32", "=b32", read_clock<u32>, static_cast<u32>(Clock::kTimerHigh), kInternal);
+  table.add("special.globaltimer_lo.b32", "=b32", read_clock<u32>, static_cast<u32>(Clock::kTimerLow),
+            kInternal);
+  table.add("special.globaltimer_hi.b32", "=b32", read_clock<u32>, static_cast<u32>(Clock::kTimerHigh),
+            kInternal);
   table.add("frame.address.b32", "=b32 #", add_to_special<u32, Special::kStackPointer>, aux, kInternal);
   table.add("frame.address.b64", "=b64 #", add_to_special<u64, Special::kStackPointer>, aux, kInternal);
   table.add("shared.address.b32", "=b32 #", add_to_special<u32, Special::kDynamicSharedBase>, aux, kInternal);

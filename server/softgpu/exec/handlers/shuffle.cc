@@ -35,7 +35,8 @@ OUTBOARD_INLINE bool source_lane(u32 lane, u32 b, u32 c, u32& source) {
 template <Mode M>
 const Op* exchange(Warp& warp, const Op* op, u32 mask) {
   u32* d = warp.row<u32>(op->r[0]);
-  const u32 *a = warp.row<const u32>(op->r[2]), *b = warp.row<const u32>(op->r[3]), *c = warp.row<const u32>(op->r[4]);
+  const u32 *a = warp.row<const u32>(op->r[2]), *b = warp.row<const u32>(op->r[3]),
+            *c = warp.row<const u32>(op->r[4]);
   alignas(64) u32 values[kLanes];
   u32 inside = 0;
   for (u32 lane = 0; lane < kLanes; ++lane) {
@@ -86,7 +87,9 @@ const Op* vote(Warp& warp, const Op* op) {
     u32* d = warp.row<u32>(op->r[0]);
     for_lanes(mask, [&](u32 lane) { d[lane] = holding; });
   } else {
-    bool result = V == Vote::kAll ? holding == members : V == Vote::kAny ? holding != 0 : holding == members || holding == 0;
+    bool result = V == Vote::kAll   ? holding == members
+                  : V == Vote::kAny ? holding != 0
+                                    : holding == members || holding == 0;
     warp.set_predicate(op->r[0], mask, result ? kAllLanes : 0);
   }
   return op + 1;
@@ -103,7 +106,8 @@ const Op* match_any(Warp& warp, const Op* op) {
   alignas(64) u32 values[kLanes] = {};
   for (u32 rest = mask; rest != 0; rest &= rest - 1) {
     u32 lane = first_lane(rest);
-    for_lanes(members & mask, [&](u32 peer) { values[lane] |= static_cast<u32>(a[peer] == a[lane]) << peer; });
+    for_lanes(members & mask,
+              [&](u32 peer) { values[lane] |= static_cast<u32>(a[peer] == a[lane]) << peer; });
   }
   blend(warp.row<u32>(op->r[0]), values, mask);
   return op + 1;
@@ -127,12 +131,42 @@ const Op* match_all(Warp& warp, const Op* op) {
   return op + 1;
 }
 
-struct Add { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return static_cast<T>(static_cast<u32>(a) + static_cast<u32>(b)); } };
-struct Min { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a < b ? a : b; } };
-struct Max { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a > b ? a : b; } };
-struct And { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a & b; } };
-struct Or { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a | b; } };
-struct Xor { template <typename T> OUTBOARD_INLINE T operator()(T a, T b) const { return a ^ b; } };
+struct Add {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return static_cast<T>(static_cast<u32>(a) + static_cast<u32>(b));
+  }
+};
+struct Min {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a < b ? a : b;
+  }
+};
+struct Max {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a > b ? a : b;
+  }
+};
+struct And {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a & b;
+  }
+};
+struct Or {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a | b;
+  }
+};
+struct Xor {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a ^ b;
+  }
+};
 
 // d, a, members
 template <typename T, typename F>
@@ -157,7 +191,8 @@ void add_shuffle_forms(FormTable& table) {
   table.begin_group("shuffle");
   table.add("shfl.sync.up.b32", "=b32|p b32 b32 b32 b32", shuffle<Mode::kUp, true>, 0, kEarlyClobber);
   table.add("shfl.sync.down.b32", "=b32|p b32 b32 b32 b32", shuffle<Mode::kDown, true>, 0, kEarlyClobber);
-  table.add("shfl.sync.bfly.b32", "=b32|p b32 b32 b32 b32", shuffle<Mode::kButterfly, true>, 0, kEarlyClobber);
+  table.add("shfl.sync.bfly.b32", "=b32|p b32 b32 b32 b32", shuffle<Mode::kButterfly, true>, 0,
+            kEarlyClobber);
   table.add("shfl.sync.idx.b32", "=b32|p b32 b32 b32 b32", shuffle<Mode::kIndex, true>, 0, kEarlyClobber);
   table.add("shfl.up.b32", "=b32|p b32 b32 b32", shuffle<Mode::kUp, false>, 0, kEarlyClobber);
   table.add("shfl.down.b32", "=b32|p b32 b32 b32", shuffle<Mode::kDown, false>, 0, kEarlyClobber);
