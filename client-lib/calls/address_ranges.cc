@@ -8,8 +8,8 @@
 
 namespace outboard::client::calls {
 
-CUresult cuMemAddressReserve(Client& client, CUdeviceptr* ptr, size_t size, size_t alignment, CUdeviceptr addr,
-                             unsigned long long flags) {
+CUresult cuMemAddressReserve(Client& client, CUdeviceptr* ptr, size_t size, size_t alignment,
+                             CUdeviceptr addr, unsigned long long flags) {
   if (ptr == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
   wire::MemAddressReserveRequest request;
   request.size = size;
@@ -37,7 +37,8 @@ CUresult cuMemAddressFree(Client& client, CUdeviceptr ptr, size_t size) {
   return result;
 }
 
-CUresult cuIpcOpenMemHandle_v2(Client& client, CUdeviceptr* pdptr, CUipcMemHandle handle, unsigned int Flags) {
+CUresult cuIpcOpenMemHandle_v2(Client& client, CUdeviceptr* pdptr, CUipcMemHandle handle,
+                               unsigned int Flags) {
   if (pdptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;

@@ -14,8 +14,10 @@ CUresult create(Client& client, CUcontext* pctx, std::vector<CUexecAffinityParam
                 CUdevice dev) {
   if (pctx == nullptr || (flags & ~unsigned{CU_CTX_FLAGS_MASK}) != 0) return CUDA_ERROR_INVALID_VALUE;
   wire::ContextCreateRequest request;
-  if (const CUresult result = client.server_device(dev, &request.device); result != CUDA_SUCCESS) return result;
-  if (const CUresult result = client.create_handle(HandleKind::kContext, &request.context); result != CUDA_SUCCESS) {
+  if (const CUresult result = client.server_device(dev, &request.device); result != CUDA_SUCCESS)
+    return result;
+  if (const CUresult result = client.create_handle(HandleKind::kContext, &request.context);
+      result != CUDA_SUCCESS) {
     return result;
   }
   request.flags = flags;
@@ -61,16 +63,17 @@ CUresult cuCtxCreate_v2(Client& client, CUcontext* pctx, unsigned int flags, CUd
 CUresult cuCtxCreate_v3(Client& client, CUcontext* pctx, CUexecAffinityParam* paramsArray, int numParams,
                         unsigned int flags, CUdevice dev) {
   if (numParams < 0 || (numParams > 0 && paramsArray == nullptr)) return CUDA_ERROR_INVALID_VALUE;
-  return create(client, pctx, std::vector<CUexecAffinityParam>(paramsArray, paramsArray + numParams), flags, dev);
+  return create(client, pctx, std::vector<CUexecAffinityParam>(paramsArray, paramsArray + numParams), flags,
+                dev);
 }
 
-CUresult cuCtxCreate_v4(Client& client, CUcontext* pctx, CUctxCreateParams* ctxCreateParams, unsigned int flags,
-                        CUdevice dev) {
+CUresult cuCtxCreate_v4(Client& client, CUcontext* pctx, CUctxCreateParams* ctxCreateParams,
+                        unsigned int flags, CUdevice dev) {
   if (ctxCreateParams == nullptr) return create(client, pctx, {}, flags, dev);
   // Computing in graphics contexts needs a local display driver.
   if (ctxCreateParams->cigParams != nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-  return cuCtxCreate_v3(client, pctx, ctxCreateParams->execAffinityParams, ctxCreateParams->numExecAffinityParams,
-                        flags, dev);
+  return cuCtxCreate_v3(client, pctx, ctxCreateParams->execAffinityParams,
+                        ctxCreateParams->numExecAffinityParams, flags, dev);
 }
 
 CUresult cuCtxDestroy_v2(Client& client, CUcontext ctx) {
@@ -124,7 +127,9 @@ CUresult cuCtxPopCurrent_v2(Client& client, CUcontext* pctx) {
 
 CUresult cuCtxGetDevice(Client& client, CUdevice* device) { return device_of(client, nullptr, device); }
 
-CUresult cuCtxGetDevice_v2(Client& client, CUdevice* device, CUcontext ctx) { return device_of(client, ctx, device); }
+CUresult cuCtxGetDevice_v2(Client& client, CUdevice* device, CUcontext ctx) {
+  return device_of(client, ctx, device);
+}
 
 CUresult cuCtxGetFlags(Client& client, unsigned int* flags) {
   if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;

@@ -17,9 +17,8 @@ CUresult copy_text(std::string_view from, char* to, int size_bytes) {
 }
 
 bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 // "0000:01:00.0", "01:00.0" (domain 0) and "0000:01:00" all name the same device.
@@ -60,7 +59,9 @@ CUresult cuDeviceGetUuid(Client& client, CUuuid* uuid, CUdevice dev) {
   return CUDA_SUCCESS;
 }
 
-CUresult cuDeviceGetUuid_v2(Client& client, CUuuid* uuid, CUdevice dev) { return cuDeviceGetUuid(client, uuid, dev); }
+CUresult cuDeviceGetUuid_v2(Client& client, CUuuid* uuid, CUdevice dev) {
+  return cuDeviceGetUuid(client, uuid, dev);
+}
 
 CUresult cuDeviceGetLuid(Client& client, char* luid, unsigned int* deviceNodeMask, CUdevice dev) {
   if (luid == nullptr || deviceNodeMask == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -96,7 +97,8 @@ CUresult cuDeviceGetAttribute(Client& client, int* pi, CUdevice_attribute attrib
 
 CUresult cuDeviceComputeCapability(Client& client, int* major, int* minor, CUdevice dev) {
   if (major == nullptr || minor == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUresult result = cuDeviceGetAttribute(client, major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, dev);
+  const CUresult result =
+      cuDeviceGetAttribute(client, major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, dev);
   if (result != CUDA_SUCCESS) return result;
   return cuDeviceGetAttribute(client, minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, dev);
 }
@@ -105,7 +107,9 @@ CUresult cuDeviceGetProperties(Client& client, CUdevprop* prop, CUdevice dev) {
   if (prop == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const Device* device = client.devices().visible(dev);
   if (device == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-  const auto get = [device](CUdevice_attribute id) { return device->attribute_or(static_cast<uint32_t>(id), 0); };
+  const auto get = [device](CUdevice_attribute id) {
+    return device->attribute_or(static_cast<uint32_t>(id), 0);
+  };
   prop->maxThreadsPerBlock = get(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
   prop->maxThreadsDim[0] = get(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X);
   prop->maxThreadsDim[1] = get(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_Y);

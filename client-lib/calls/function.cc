@@ -14,7 +14,8 @@ CUresult check_attribute(Client& client, const FunctionInfo& function, uint32_t 
   switch (attribute) {
     case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: {
       const Device* device = client.devices().on_server(server_device);
-      const int64_t limit = device->attribute_or(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, INT32_MAX);
+      const int64_t limit =
+          device->attribute_or(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, INT32_MAX);
       const int64_t fixed = function.attributes.get(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES).value_or(0);
       return value < 0 || value + fixed > limit ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
     }
@@ -24,10 +25,8 @@ CUresult check_attribute(Client& client, const FunctionInfo& function, uint32_t 
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT:
     case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH:
     case CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED:
-    case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
-      return CUDA_SUCCESS;
-    default:
-      return CUDA_ERROR_INVALID_VALUE;
+    case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE: return CUDA_SUCCESS;
+    default: return CUDA_ERROR_INVALID_VALUE;
   }
 }
 
@@ -40,8 +39,10 @@ CUresult ask(Client& client, const FunctionInfo& function, uint32_t attribute, i
 }
 
 CUresult set_cache_config(Client& client, const FunctionInfo& function, CUfunc_cache config, int32_t device) {
-  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL) return CUDA_ERROR_INVALID_VALUE;
-  return client.post(wire::FunctionSetCacheConfigRequest{function.handle, static_cast<uint32_t>(config), device});
+  if (config < CU_FUNC_CACHE_PREFER_NONE || config > CU_FUNC_CACHE_PREFER_EQUAL)
+    return CUDA_ERROR_INVALID_VALUE;
+  return client.post(
+      wire::FunctionSetCacheConfigRequest{function.handle, static_cast<uint32_t>(config), device});
 }
 
 CUresult parameter_info(const FunctionInfo& function, size_t index, size_t* offset, size_t* size) {
@@ -67,7 +68,8 @@ CUresult cuFuncGetAttribute(Client& client, int* pi, CUfunction_attribute attrib
   return result;
 }
 
-CUresult cuKernelGetAttribute(Client& client, int* pi, CUfunction_attribute attrib, CUkernel kernel, CUdevice dev) {
+CUresult cuKernelGetAttribute(Client& client, int* pi, CUfunction_attribute attrib, CUkernel kernel,
+                              CUdevice dev) {
   if (pi == nullptr) return CUDA_ERROR_INVALID_VALUE;
   FunctionInfo* function = find_function(client, kernel);
   if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
@@ -103,7 +105,8 @@ CUresult cuFuncSetAttribute(Client& client, CUfunction hfunc, CUfunction_attribu
   return result;
 }
 
-CUresult cuKernelSetAttribute(Client& client, CUfunction_attribute attrib, int val, CUkernel kernel, CUdevice dev) {
+CUresult cuKernelSetAttribute(Client& client, CUfunction_attribute attrib, int val, CUkernel kernel,
+                              CUdevice dev) {
   FunctionInfo* function = find_function(client, kernel);
   if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   int32_t device = 0;

@@ -10,19 +10,58 @@ namespace outboard::client::calls {
 
 template <typename T>
 struct KindOf;
-template <> struct KindOf<CUcontext> { static constexpr auto value = wire::HandleKind::kContext; };
-template <> struct KindOf<CUmodule> { static constexpr auto value = wire::HandleKind::kModule; };
-template <> struct KindOf<CUlibrary> { static constexpr auto value = wire::HandleKind::kLibrary; };
-template <> struct KindOf<CUfunction> { static constexpr auto value = wire::HandleKind::kFunction; };
-template <> struct KindOf<CUkernel> { static constexpr auto value = wire::HandleKind::kFunction; };
-template <> struct KindOf<CUstream> { static constexpr auto value = wire::HandleKind::kStream; };
-template <> struct KindOf<CUevent> { static constexpr auto value = wire::HandleKind::kEvent; };
-template <> struct KindOf<CUarray> { static constexpr auto value = wire::HandleKind::kArray; };
-template <> struct KindOf<CUmemoryPool> { static constexpr auto value = wire::HandleKind::kMemoryPool; };
-template <> struct KindOf<CUlinkState> { static constexpr auto value = wire::HandleKind::kLinkState; };
-template <> struct KindOf<CUgraph> { static constexpr auto value = wire::HandleKind::kGraph; };
-template <> struct KindOf<CUgraphNode> { static constexpr auto value = wire::HandleKind::kGraphNode; };
-template <> struct KindOf<CUgraphExec> { static constexpr auto value = wire::HandleKind::kGraphExec; };
+template <>
+struct KindOf<CUcontext> {
+  static constexpr auto value = wire::HandleKind::kContext;
+};
+template <>
+struct KindOf<CUmodule> {
+  static constexpr auto value = wire::HandleKind::kModule;
+};
+template <>
+struct KindOf<CUlibrary> {
+  static constexpr auto value = wire::HandleKind::kLibrary;
+};
+template <>
+struct KindOf<CUfunction> {
+  static constexpr auto value = wire::HandleKind::kFunction;
+};
+template <>
+struct KindOf<CUkernel> {
+  static constexpr auto value = wire::HandleKind::kFunction;
+};
+template <>
+struct KindOf<CUstream> {
+  static constexpr auto value = wire::HandleKind::kStream;
+};
+template <>
+struct KindOf<CUevent> {
+  static constexpr auto value = wire::HandleKind::kEvent;
+};
+template <>
+struct KindOf<CUarray> {
+  static constexpr auto value = wire::HandleKind::kArray;
+};
+template <>
+struct KindOf<CUmemoryPool> {
+  static constexpr auto value = wire::HandleKind::kMemoryPool;
+};
+template <>
+struct KindOf<CUlinkState> {
+  static constexpr auto value = wire::HandleKind::kLinkState;
+};
+template <>
+struct KindOf<CUgraph> {
+  static constexpr auto value = wire::HandleKind::kGraph;
+};
+template <>
+struct KindOf<CUgraphNode> {
+  static constexpr auto value = wire::HandleKind::kGraphNode;
+};
+template <>
+struct KindOf<CUgraphExec> {
+  static constexpr auto value = wire::HandleKind::kGraphExec;
+};
 
 // As the application sees it.
 template <typename T>

@@ -17,12 +17,14 @@ uint64_t whole_pages(uint64_t bytes) {
 
 CUresult allocate(Client& client, void** pp, size_t bytesize, unsigned flags) {
   if (pp == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  constexpr unsigned kKnown = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
+  constexpr unsigned kKnown =
+      CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_WRITECOMBINED;
   if (bytesize == 0 || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   if (bytesize > SIZE_MAX / 2) return CUDA_ERROR_OUT_OF_MEMORY;
-  void* memory = mmap(nullptr, whole_pages(bytesize), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, whole_pages(bytesize), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
   MemoryRange range;
   range.base = reinterpret_cast<uint64_t>(memory);
@@ -45,13 +47,16 @@ CUresult cuMemHostAlloc(Client& client, void** pp, size_t bytesize, unsigned int
   return allocate(client, pp, bytesize, Flags);
 }
 
-CUresult cuMemAllocHost_v2(Client& client, void** pp, size_t bytesize) { return allocate(client, pp, bytesize, 0); }
+CUresult cuMemAllocHost_v2(Client& client, void** pp, size_t bytesize) {
+  return allocate(client, pp, bytesize, 0);
+}
 
 CUresult cuMemFreeHost(Client& client, void* p) {
   if (p == nullptr) return CUDA_ERROR_INVALID_VALUE;
   const auto base = reinterpret_cast<uint64_t>(p);
   const auto range = client.host_memory().find(base);
-  if (!range || range->base != base || range->kind != MemoryKind::kHostPinned) return CUDA_ERROR_INVALID_VALUE;
+  if (!range || range->base != base || range->kind != MemoryKind::kHostPinned)
+    return CUDA_ERROR_INVALID_VALUE;
   client.host_memory().remove(base);
   munmap(p, whole_pages(range->bytes));
   return CUDA_SUCCESS;

@@ -13,7 +13,8 @@ bool within(uint32_t value, const Device& device, CUdevice_attribute limit) {
   return value != 0 && value <= static_cast<uint32_t>(device.attribute_or(limit, INT32_MAX));
 }
 
-CUresult check_shape(const Device& device, const FunctionInfo& function, const wire::LaunchKernelRequest& launch) {
+CUresult check_shape(const Device& device, const FunctionInfo& function,
+                     const wire::LaunchKernelRequest& launch) {
   const bool shape = within(launch.grid_x, device, CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X) &&
                      within(launch.grid_y, device, CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Y) &&
                      within(launch.grid_z, device, CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_Z) &&
@@ -32,8 +33,9 @@ CUresult check_shape(const Device& device, const FunctionInfo& function, const w
   }
   // Attributes of code that was loaded before there was a context are not known yet; then the
   // device's limit for functions that have not asked for more is what can be checked.
-  const int32_t shared = function.attributes.get(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
-                             .value_or(device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, -1));
+  const int32_t shared =
+      function.attributes.get(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
+          .value_or(device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK, -1));
   if (shared >= 0 && launch.shared_bytes > static_cast<uint32_t>(shared)) return CUDA_ERROR_INVALID_VALUE;
   return CUDA_SUCCESS;
 }
@@ -60,7 +62,8 @@ CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f
   if (packed != CUDA_SUCCESS) return packed;
   request.function = function->handle;
   client.count_launch();
-  if (!is_cooperative(request)) [[likely]] return client.post(request);
+  if (!is_cooperative(request)) [[likely]]
+    return client.post(request);
   // Whether all blocks fit the device at once is for the driver to say, and CUDA says it at the launch.
   wire::LaunchKernelReply reply;
   return client.call(request, reply);
@@ -88,8 +91,9 @@ CUresult translate(Client& client, const CUlaunchAttribute& from, wire::LaunchAt
 }  // namespace
 
 CUresult cuLaunchKernel(Client& client, CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
-                        unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY, unsigned int blockDimZ,
-                        unsigned int sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) {
+                        unsigned int gridDimZ, unsigned int blockDimX, unsigned int blockDimY,
+                        unsigned int blockDimZ, unsigned int sharedMemBytes, CUstream hStream,
+                        void** kernelParams, void** extra) {
   wire::LaunchKernelRequest request;
   request.grid_x = gridDimX;
   request.grid_y = gridDimY;
@@ -119,7 +123,8 @@ CUresult cuLaunchCooperativeKernel(Client& client, CUfunction f, unsigned int gr
 
 CUresult cuLaunchKernelEx(Client& client, const CUlaunchConfig* config, CUfunction f, void** kernelParams,
                           void** extra, CUstream default_stream) {
-  if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr)) return CUDA_ERROR_INVALID_VALUE;
+  if (config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr))
+    return CUDA_ERROR_INVALID_VALUE;
   // Reused, so that launches with attributes allocate nothing in steady state either.
   auto& request = per_thread<wire::LaunchKernelRequest>();
   request.cooperative = false;

@@ -19,7 +19,8 @@ struct ParameterBuffer {
 CUresult pack(const FunctionInfo& function, void** kernel_parameters, std::span<const std::byte>* packed) {
   if (!function.layout_known) return CUDA_ERROR_NOT_SUPPORTED;
   if (function.parameters.empty()) return CUDA_SUCCESS;
-  if (kernel_parameters == nullptr || function.parameter_bytes > kMaxParameterBytes) return CUDA_ERROR_INVALID_VALUE;
+  if (kernel_parameters == nullptr || function.parameter_bytes > kMaxParameterBytes)
+    return CUDA_ERROR_INVALID_VALUE;
   std::byte* buffer = per_thread<ParameterBuffer>().bytes;
   uint32_t filled = 0;
   for (size_t i = 0; i < function.parameters.size(); ++i) {

@@ -16,8 +16,8 @@ struct LibraryArguments {
   unsigned count = 0;
 };
 
-CUresult load_library(Client& client, CUlibrary* library, std::span<const std::byte> image, const JitArguments& jit,
-                      const LibraryArguments& options) {
+CUresult load_library(Client& client, CUlibrary* library, std::span<const std::byte> image,
+                      const JitArguments& jit, const LibraryArguments& options) {
   if (options.count != 0 && options.options == nullptr) return CUDA_ERROR_INVALID_VALUE;
   LoadArguments arguments;
   arguments.kind = HandleKind::kLibrary;
@@ -26,7 +26,8 @@ CUresult load_library(Client& client, CUlibrary* library, std::span<const std::b
   for (unsigned i = 0; i < options.count; ++i) {
     // A table of host functions means nothing on another machine. That the image stays where it is
     // (BINARY_IS_PRESERVED) is between the application and us: the server has its own copy.
-    if (options.options[i] == CU_LIBRARY_HOST_UNIVERSAL_FUNCTION_AND_DATA_TABLE) return CUDA_ERROR_NOT_SUPPORTED;
+    if (options.options[i] == CU_LIBRARY_HOST_UNIVERSAL_FUNCTION_AND_DATA_TABLE)
+      return CUDA_ERROR_NOT_SUPPORTED;
   }
   uint64_t handle = 0;
   const CUresult result = load(client, arguments, &handle);
@@ -45,11 +46,13 @@ CUresult global_of(Client& client, CUlibrary library, const char* name, bool man
 }  // namespace
 
 CUresult cuLibraryLoadData(Client& client, CUlibrary* library, const void* code, CUjit_option* jitOptions,
-                           void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption* libraryOptions,
-                           void** libraryOptionValues, unsigned int numLibraryOptions) {
+                           void** jitOptionsValues, unsigned int numJitOptions,
+                           CUlibraryOption* libraryOptions, void** libraryOptionValues,
+                           unsigned int numLibraryOptions) {
   if (library == nullptr) return CUDA_ERROR_INVALID_VALUE;
   JitArguments jit;
-  if (const CUresult r = JitArguments::from(numJitOptions, jitOptions, jitOptionsValues, &jit); r != CUDA_SUCCESS) {
+  if (const CUresult r = JitArguments::from(numJitOptions, jitOptions, jitOptionsValues, &jit);
+      r != CUDA_SUCCESS) {
     return r;
   }
   std::span<const std::byte> bytes;
@@ -58,23 +61,27 @@ CUresult cuLibraryLoadData(Client& client, CUlibrary* library, const void* code,
   return load_library(client, library, bytes, jit, {libraryOptions, libraryOptionValues, numLibraryOptions});
 }
 
-CUresult cuLibraryLoadFromFile(Client& client, CUlibrary* library, const char* fileName, CUjit_option* jitOptions,
-                               void** jitOptionsValues, unsigned int numJitOptions, CUlibraryOption* libraryOptions,
-                               void** libraryOptionValues, unsigned int numLibraryOptions) {
+CUresult cuLibraryLoadFromFile(Client& client, CUlibrary* library, const char* fileName,
+                               CUjit_option* jitOptions, void** jitOptionsValues, unsigned int numJitOptions,
+                               CUlibraryOption* libraryOptions, void** libraryOptionValues,
+                               unsigned int numLibraryOptions) {
   if (library == nullptr || fileName == nullptr) return CUDA_ERROR_INVALID_VALUE;
   JitArguments jit;
-  if (const CUresult r = JitArguments::from(numJitOptions, jitOptions, jitOptionsValues, &jit); r != CUDA_SUCCESS) {
+  if (const CUresult r = JitArguments::from(numJitOptions, jitOptions, jitOptionsValues, &jit);
+      r != CUDA_SUCCESS) {
     return r;
   }
   std::vector<std::byte> content;
   if (const CUresult result = read_file(fileName, &content); result != CUDA_SUCCESS) return result;
-  return load_library(client, library, content, jit, {libraryOptions, libraryOptionValues, numLibraryOptions});
+  return load_library(client, library, content, jit,
+                      {libraryOptions, libraryOptionValues, numLibraryOptions});
 }
 
 CUresult cuLibraryUnload(Client& client, CUlibrary library) {
   ModuleInfo* module = find_module(client, library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  for (const auto& [context, handle] : module->modules_by_context) client.forget_handle(HandleKind::kModule, handle);
+  for (const auto& [context, handle] : module->modules_by_context)
+    client.forget_handle(HandleKind::kModule, handle);
   forget_names(client, *module);
   client.forget_handle(HandleKind::kLibrary, module->handle);
   return client.post(wire::UnloadModuleRequest{module->handle, 1});
@@ -85,7 +92,8 @@ CUresult cuLibraryGetKernel(Client& client, CUkernel* pKernel, CUlibrary library
   ModuleInfo* module = find_module(client, library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   FunctionInfo* kernel = nullptr;
-  if (const CUresult result = bind_function(client, *module, name, &kernel); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = bind_function(client, *module, name, &kernel); result != CUDA_SUCCESS)
+    return result;
   *pKernel = to_application<CUkernel>(kernel->handle);
   return CUDA_SUCCESS;
 }
@@ -99,7 +107,8 @@ CUresult cuLibraryGetKernelCount(Client& client, unsigned int* count, CUlibrary 
   return CUDA_SUCCESS;
 }
 
-CUresult cuLibraryEnumerateKernels(Client& client, CUkernel* kernels, unsigned int numKernels, CUlibrary lib) {
+CUresult cuLibraryEnumerateKernels(Client& client, CUkernel* kernels, unsigned int numKernels,
+                                   CUlibrary lib) {
   if (kernels == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ModuleInfo* module = find_module(client, lib);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
@@ -144,7 +153,8 @@ CUresult cuLibraryGetModule(Client& client, CUmodule* pMod, CUlibrary library) {
   return CUDA_SUCCESS;
 }
 
-CUresult cuLibraryGetGlobal(Client& client, CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
+CUresult cuLibraryGetGlobal(Client& client, CUdeviceptr* dptr, size_t* bytes, CUlibrary library,
+                            const char* name) {
   if (name == nullptr || (dptr == nullptr && bytes == nullptr)) return CUDA_ERROR_INVALID_VALUE;
   GlobalInfo global;
   if (const CUresult r = global_of(client, library, name, false, &global); r != CUDA_SUCCESS) return r;
@@ -153,7 +163,8 @@ CUresult cuLibraryGetGlobal(Client& client, CUdeviceptr* dptr, size_t* bytes, CU
   return CUDA_SUCCESS;
 }
 
-CUresult cuLibraryGetManaged(Client& client, CUdeviceptr* dptr, size_t* bytes, CUlibrary library, const char* name) {
+CUresult cuLibraryGetManaged(Client& client, CUdeviceptr* dptr, size_t* bytes, CUlibrary library,
+                             const char* name) {
   if (name == nullptr || (dptr == nullptr && bytes == nullptr)) return CUDA_ERROR_INVALID_VALUE;
   GlobalInfo global;
   if (const CUresult r = global_of(client, library, name, true, &global); r != CUDA_SUCCESS) return r;
@@ -169,7 +180,8 @@ CUresult cuKernelGetFunction(Client& client, CUfunction* pFunc, CUkernel kernel)
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   FunctionInfo* function = nullptr;
-  if (const CUresult result = instance_in_context(client, *info, &function); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = instance_in_context(client, *info, &function); result != CUDA_SUCCESS)
+    return result;
   *pFunc = to_application<CUfunction>(function->handle);
   return CUDA_SUCCESS;
 }

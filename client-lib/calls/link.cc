@@ -18,7 +18,7 @@ using wire::HandleKind;
 struct LinkInfo {
   wire::Handle handle;
   std::vector<CUjit_option> options;
-  void** values = nullptr;  // the application's: the driver's interface demands that they stay valid
+  void** values = nullptr;       // the application's: the driver's interface demands that they stay valid
   std::vector<std::byte> image;  // what cuLinkComplete gave out
 
   JitArguments jit() {
@@ -29,10 +29,12 @@ struct LinkInfo {
   }
 };
 
-LinkInfo* find_link(Client& client, CUlinkState state) { return static_cast<LinkInfo*>(find_payload(client, state)); }
+LinkInfo* find_link(Client& client, CUlinkState state) {
+  return static_cast<LinkInfo*>(find_payload(client, state));
+}
 
-CUresult add(Client& client, LinkInfo& link, CUjitInputType type, std::span<const std::byte> data, const char* name,
-             const JitArguments& jit) {
+CUresult add(Client& client, LinkInfo& link, CUjitInputType type, std::span<const std::byte> data,
+             const char* name, const JitArguments& jit) {
   wire::LinkAddDataRequest request;
   request.link = link.handle;
   request.type = static_cast<uint32_t>(type);
@@ -58,7 +60,8 @@ CUresult cuLinkCreate_v2(Client& client, unsigned int numOptions, CUjit_option* 
                          CUlinkState* stateOut) {
   if (stateOut == nullptr) return CUDA_ERROR_INVALID_VALUE;
   JitArguments jit;
-  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS)
+    return r;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   auto link = std::make_unique<LinkInfo>();
@@ -70,7 +73,8 @@ CUresult cuLinkCreate_v2(Client& client, unsigned int numOptions, CUjit_option* 
   }
   wire::LinkCreateReply reply;
   const CUresult result = client.call(
-      wire::LinkCreateRequest{link->handle, jit.numbers(), jit.info_log_bytes(), jit.error_log_bytes()}, reply);
+      wire::LinkCreateRequest{link->handle, jit.numbers(), jit.info_log_bytes(), jit.error_log_bytes()},
+      reply);
   if (result != CUDA_SUCCESS) {
     client.forget_handle(HandleKind::kLinkState, link->handle);
     return result;
@@ -80,12 +84,14 @@ CUresult cuLinkCreate_v2(Client& client, unsigned int numOptions, CUjit_option* 
 }
 
 CUresult cuLinkAddData_v2(Client& client, CUlinkState state, CUjitInputType type, void* data, size_t size,
-                          const char* name, unsigned int numOptions, CUjit_option* options, void** optionValues) {
+                          const char* name, unsigned int numOptions, CUjit_option* options,
+                          void** optionValues) {
   LinkInfo* link = find_link(client, state);
   if (link == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (data == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
   JitArguments jit;
-  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS)
+    return r;
   return add(client, *link, type, {static_cast<const std::byte*>(data), size}, name, jit);
 }
 
@@ -95,7 +101,8 @@ CUresult cuLinkAddFile_v2(Client& client, CUlinkState state, CUjitInputType type
   if (link == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   if (path == nullptr) return CUDA_ERROR_INVALID_VALUE;
   JitArguments jit;
-  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS)
+    return r;
   std::vector<std::byte> content;
   if (const CUresult result = read_file(path, &content); result != CUDA_SUCCESS) return result;
   // Only text needs the zero that read_file appends.

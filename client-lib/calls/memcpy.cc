@@ -65,13 +65,15 @@ CUresult check_device_range(Client& client, uint64_t address, uint64_t bytes, bo
   return CUDA_ERROR_INVALID_VALUE;
 }
 
-CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t bytes, const CopyOrder& order) {
+CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t bytes,
+                        const CopyOrder& order) {
   if (bytes == 0) return CUDA_SUCCESS;
   if (from == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   bool known = false;
-  if (const CUresult result = check_device_range(client, to, bytes, &known); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = check_device_range(client, to, bytes, &known); result != CUDA_SUCCESS)
+    return result;
   if (const CUresult result = settle_source(client, from, order); result != CUDA_SUCCESS) return result;
   const auto* source = static_cast<const std::byte*>(from);
   for (uint64_t offset = 0; offset < bytes; offset += limits::kBulkChunkBytes) {
@@ -89,7 +91,8 @@ CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t byte
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   bool known = false;
-  if (const CUresult result = check_device_range(client, from, bytes, &known); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = check_device_range(client, from, bytes, &known); result != CUDA_SUCCESS)
+    return result;
 
   auto* target = static_cast<std::byte*>(to);
   std::array<PendingCall, kChunksInFlight> window;
@@ -189,7 +192,8 @@ CUresult cuMemcpyDtoDAsync_v2(Client& client, CUdeviceptr dstDevice, CUdeviceptr
   return copy_on_device(client, dstDevice, srcDevice, ByteCount, order);
 }
 
-CUresult cuMemcpy(Client& client, CUdeviceptr dst, CUdeviceptr src, size_t ByteCount, CUstream default_stream) {
+CUresult cuMemcpy(Client& client, CUdeviceptr dst, CUdeviceptr src, size_t ByteCount,
+                  CUstream default_stream) {
   CopyOrder order;
   if (const CUresult r = order_of(client, default_stream, false, &order); r != CUDA_SUCCESS) return r;
   return copy_any(client, dst, src, ByteCount, order);
@@ -227,12 +231,14 @@ CUresult copy_between_contexts(Client& client, CUdeviceptr to, CUcontext to_cont
 
 CUresult cuMemcpyPeer(Client& client, CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
                       CUcontext srcContext, size_t ByteCount, CUstream default_stream) {
-  return copy_between_contexts(client, dstDevice, dstContext, srcDevice, srcContext, ByteCount, default_stream, false);
+  return copy_between_contexts(client, dstDevice, dstContext, srcDevice, srcContext, ByteCount,
+                               default_stream, false);
 }
 
 CUresult cuMemcpyPeerAsync(Client& client, CUdeviceptr dstDevice, CUcontext dstContext, CUdeviceptr srcDevice,
                            CUcontext srcContext, size_t ByteCount, CUstream hStream) {
-  return copy_between_contexts(client, dstDevice, dstContext, srcDevice, srcContext, ByteCount, hStream, true);
+  return copy_between_contexts(client, dstDevice, dstContext, srcDevice, srcContext, ByteCount, hStream,
+                               true);
 }
 
 }  // namespace outboard::client::calls

@@ -20,7 +20,8 @@ bool is_device(Client& client, uint64_t address);
 CUresult check_device_range(Client& client, uint64_t address, uint64_t bytes, bool* known);
 
 // Linear copies of any size. `known` as above: an unknown destination is answered by the server.
-CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t bytes, const CopyOrder& order);
+CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t bytes,
+                        const CopyOrder& order);
 CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t bytes, const CopyOrder& order);
 CUresult copy_on_device(Client& client, uint64_t to, uint64_t from, uint64_t bytes, const CopyOrder& order);
 

@@ -50,7 +50,8 @@ template <typename T>
 Copy from_structure(const T& s, uint64_t depth) {
   Copy copy;
   copy.to = {s.dstMemoryType, s.dstHost, s.dstDevice, s.dstArray, s.dstPitch, 0, s.dstXInBytes, s.dstY, 0, 0};
-  copy.from = {s.srcMemoryType, s.srcHost, s.srcDevice, s.srcArray, s.srcPitch, 0, s.srcXInBytes, s.srcY, 0, 0};
+  copy.from = {s.srcMemoryType, s.srcHost, s.srcDevice, s.srcArray, s.srcPitch, 0,
+               s.srcXInBytes,   s.srcY,    0,           0};
   copy.box = {s.WidthInBytes, s.Height, depth};
   return copy;
 }
@@ -76,7 +77,8 @@ CUresult settle(Client& client, Side& side, const Box& box) {
   }
   if (side.type == CU_MEMORYTYPE_ARRAY) return CUDA_SUCCESS;
   if (side.type != CU_MEMORYTYPE_HOST && side.type != CU_MEMORYTYPE_DEVICE) return CUDA_ERROR_INVALID_VALUE;
-  if (side.type == CU_MEMORYTYPE_HOST ? side.host == nullptr : side.device == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (side.type == CU_MEMORYTYPE_HOST ? side.host == nullptr : side.device == 0)
+    return CUDA_ERROR_INVALID_VALUE;
   if (side.pitch == 0) side.pitch = side.x + box.width;
   if (side.height == 0) side.height = side.y + box.height;
   const bool rows_fit = side.pitch >= side.x + box.width || (box.height == 1 && box.depth == 1);
@@ -133,7 +135,9 @@ CUresult for_each_piece(const Box& box, Function function) {
   for (uint64_t z = 0; z < box.depth; z += step.depth) {
     for (uint64_t y = 0; y < box.height; y += step.height) {
       for (uint64_t x = 0; x < box.width; x += step.width) {
-        const Piece piece{x, y, z,
+        const Piece piece{x,
+                          y,
+                          z,
                           {std::min(step.width, box.width - x), std::min(step.height, box.height - y),
                            std::min(step.depth, box.depth - z)}};
         if (const CUresult result = function(piece); result != CUDA_SUCCESS) return result;
@@ -146,17 +150,20 @@ CUresult for_each_piece(const Box& box, Function function) {
 template <typename Function>
 void for_each_row(const Piece& piece, Function function) {
   for (uint64_t z = 0; z < piece.box.depth; ++z) {
-    for (uint64_t y = 0; y < piece.box.height; ++y) function(y, z, (z * piece.box.height + y) * piece.box.width);
+    for (uint64_t y = 0; y < piece.box.height; ++y)
+      function(y, z, (z * piece.box.height + y) * piece.box.width);
   }
 }
 
-CUresult from_host(Client& client, const Copy& copy, const wire::CopyEnd& end, bool known, const CopyOrder& order) {
+CUresult from_host(Client& client, const Copy& copy, const wire::CopyEnd& end, bool known,
+                   const CopyOrder& order) {
   if (const CUresult r = settle_source(client, copy.from.host, order); r != CUDA_SUCCESS) return r;
   std::vector<std::byte> packed;
   return for_each_piece(copy.box, [&](const Piece& piece) {
     packed.resize(piece.box.bytes());
     for_each_row(piece, [&](uint64_t y, uint64_t z, uint64_t at) {
-      std::memcpy(packed.data() + at, host_row(copy.from, piece.x, piece.y + y, piece.z + z), piece.box.width);
+      std::memcpy(packed.data() + at, host_row(copy.from, piece.x, piece.y + y, piece.z + z),
+                  piece.box.width);
     });
     const wire::CopyRegionFromHostRequest request{moved(end, piece), piece.box.width, piece.box.height,
                                                   piece.box.depth,   order.stream,    order.asynchronous};
@@ -212,12 +219,13 @@ CUresult run(Client& client, Copy copy, CUstream stream, bool asynchronous) {
     if (const CUresult r = device_end(client, copy.to, copy.box, &to, &to_known); r != CUDA_SUCCESS) return r;
   }
   if (!from_is_host) {
-    if (const CUresult r = device_end(client, copy.from, copy.box, &from, &from_known); r != CUDA_SUCCESS) return r;
+    if (const CUresult r = device_end(client, copy.from, copy.box, &from, &from_known); r != CUDA_SUCCESS)
+      return r;
   }
   if (from_is_host) return from_host(client, copy, to, to_known, order);
   if (to_is_host) return to_host(client, copy, from, order);
-  const wire::CopyRegionRequest request{to,           from,         copy.box.width, copy.box.height, copy.box.depth,
-                                        order.stream, asynchronous};
+  const wire::CopyRegionRequest request{
+      to, from, copy.box.width, copy.box.height, copy.box.depth, order.stream, asynchronous};
   if (to_known && from_known) return client.post(request);
   wire::CopyRegionReply reply;
   return client.call(request, reply);
@@ -244,7 +252,8 @@ Side device_side(CUdeviceptr device) {
   return side;
 }
 
-CUresult line(Client& client, const Side& to, const Side& from, size_t bytes, CUstream stream, bool asynchronous) {
+CUresult line(Client& client, const Side& to, const Side& from, size_t bytes, CUstream stream,
+              bool asynchronous) {
   return run(client, Copy{to, from, {bytes, 1, 1}}, stream, asynchronous);
 }
 
@@ -270,8 +279,8 @@ CUresult cuMemcpy3DAsync_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream
   return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), hStream, true);
 }
 
-CUresult cuMemcpyHtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, const void* srcHost, size_t ByteCount,
-                         CUstream default_stream) {
+CUresult cuMemcpyHtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, const void* srcHost,
+                         size_t ByteCount, CUstream default_stream) {
   return line(client, array_side(dstArray, dstOffset), host_side(srcHost), ByteCount, default_stream, false);
 }
 
@@ -285,25 +294,27 @@ CUresult cuMemcpyAtoH_v2(Client& client, void* dstHost, CUarray srcArray, size_t
   return line(client, host_side(dstHost), array_side(srcArray, srcOffset), ByteCount, default_stream, false);
 }
 
-CUresult cuMemcpyAtoHAsync_v2(Client& client, void* dstHost, CUarray srcArray, size_t srcOffset, size_t ByteCount,
-                              CUstream hStream) {
+CUresult cuMemcpyAtoHAsync_v2(Client& client, void* dstHost, CUarray srcArray, size_t srcOffset,
+                              size_t ByteCount, CUstream hStream) {
   return line(client, host_side(dstHost), array_side(srcArray, srcOffset), ByteCount, hStream, true);
 }
 
-CUresult cuMemcpyDtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, CUdeviceptr srcDevice, size_t ByteCount,
-                         CUstream default_stream) {
-  return line(client, array_side(dstArray, dstOffset), device_side(srcDevice), ByteCount, default_stream, false);
-}
-
-CUresult cuMemcpyAtoD_v2(Client& client, CUdeviceptr dstDevice, CUarray srcArray, size_t srcOffset, size_t ByteCount,
-                         CUstream default_stream) {
-  return line(client, device_side(dstDevice), array_side(srcArray, srcOffset), ByteCount, default_stream, false);
-}
-
-CUresult cuMemcpyAtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, CUarray srcArray, size_t srcOffset,
+CUresult cuMemcpyDtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, CUdeviceptr srcDevice,
                          size_t ByteCount, CUstream default_stream) {
-  return line(client, array_side(dstArray, dstOffset), array_side(srcArray, srcOffset), ByteCount, default_stream,
+  return line(client, array_side(dstArray, dstOffset), device_side(srcDevice), ByteCount, default_stream,
               false);
+}
+
+CUresult cuMemcpyAtoD_v2(Client& client, CUdeviceptr dstDevice, CUarray srcArray, size_t srcOffset,
+                         size_t ByteCount, CUstream default_stream) {
+  return line(client, device_side(dstDevice), array_side(srcArray, srcOffset), ByteCount, default_stream,
+              false);
+}
+
+CUresult cuMemcpyAtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, CUarray srcArray,
+                         size_t srcOffset, size_t ByteCount, CUstream default_stream) {
+  return line(client, array_side(dstArray, dstOffset), array_side(srcArray, srcOffset), ByteCount,
+              default_stream, false);
 }
 
 }  // namespace outboard::client::calls

@@ -25,7 +25,8 @@ void remember(Client& client, uint64_t address, uint64_t bytes, MemoryKind kind,
   (void)client.device_memory().insert(range);
 }
 
-CUresult allocate_async(Client& client, CUdeviceptr* dptr, size_t bytesize, wire::Handle pool, CUstream stream) {
+CUresult allocate_async(Client& client, CUdeviceptr* dptr, size_t bytesize, wire::Handle pool,
+                        CUstream stream) {
   if (dptr == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
@@ -56,14 +57,17 @@ CUresult cuMemAlloc_v2(Client& client, CUdeviceptr* dptr, size_t bytesize) {
   return CUDA_SUCCESS;
 }
 
-CUresult cuMemAllocPitch_v2(Client& client, CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes, size_t Height,
-                            unsigned int ElementSizeBytes) {
-  if (dptr == nullptr || pPitch == nullptr || WidthInBytes == 0 || Height == 0) return CUDA_ERROR_INVALID_VALUE;
-  if (ElementSizeBytes != 4 && ElementSizeBytes != 8 && ElementSizeBytes != 16) return CUDA_ERROR_INVALID_VALUE;
+CUresult cuMemAllocPitch_v2(Client& client, CUdeviceptr* dptr, size_t* pPitch, size_t WidthInBytes,
+                            size_t Height, unsigned int ElementSizeBytes) {
+  if (dptr == nullptr || pPitch == nullptr || WidthInBytes == 0 || Height == 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  if (ElementSizeBytes != 4 && ElementSizeBytes != 8 && ElementSizeBytes != 16)
+    return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   wire::MemAllocPitchReply reply;
-  const CUresult result = client.call(wire::MemAllocPitchRequest{WidthInBytes, Height, ElementSizeBytes}, reply);
+  const CUresult result =
+      client.call(wire::MemAllocPitchRequest{WidthInBytes, Height, ElementSizeBytes}, reply);
   if (result != CUDA_SUCCESS) return result;
   *dptr = reply.address;
   *pPitch = reply.pitch_bytes;

@@ -31,7 +31,8 @@ CUresult fill(Client& client, const Fill& what, CUstream stream, bool asynchrono
   }
   const uint64_t span = what.height > 1 ? what.pitch_bytes * (what.height - 1) + row_bytes : row_bytes;
   bool known = false;
-  if (const CUresult result = check_device_range(client, what.to, span, &known); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = check_device_range(client, what.to, span, &known); result != CUDA_SUCCESS)
+    return result;
   request.destination = what.to;
   request.pitch_bytes = what.pitch_bytes;
   request.element_bytes = what.element_bytes;
@@ -46,47 +47,53 @@ CUresult fill(Client& client, const Fill& what, CUstream stream, bool asynchrono
 
 }  // namespace
 
-CUresult cuMemsetD8_v2(Client& client, CUdeviceptr dstDevice, unsigned char uc, size_t N, CUstream default_stream) {
+CUresult cuMemsetD8_v2(Client& client, CUdeviceptr dstDevice, unsigned char uc, size_t N,
+                       CUstream default_stream) {
   return fill(client, {dstDevice, 0, 1, uc, N, 1}, default_stream, false);
 }
-CUresult cuMemsetD16_v2(Client& client, CUdeviceptr dstDevice, unsigned short us, size_t N, CUstream default_stream) {
+CUresult cuMemsetD16_v2(Client& client, CUdeviceptr dstDevice, unsigned short us, size_t N,
+                        CUstream default_stream) {
   return fill(client, {dstDevice, 0, 2, us, N, 1}, default_stream, false);
 }
-CUresult cuMemsetD32_v2(Client& client, CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream default_stream) {
+CUresult cuMemsetD32_v2(Client& client, CUdeviceptr dstDevice, unsigned int ui, size_t N,
+                        CUstream default_stream) {
   return fill(client, {dstDevice, 0, 4, ui, N, 1}, default_stream, false);
 }
-CUresult cuMemsetD8Async(Client& client, CUdeviceptr dstDevice, unsigned char uc, size_t N, CUstream hStream) {
+CUresult cuMemsetD8Async(Client& client, CUdeviceptr dstDevice, unsigned char uc, size_t N,
+                         CUstream hStream) {
   return fill(client, {dstDevice, 0, 1, uc, N, 1}, hStream, true);
 }
-CUresult cuMemsetD16Async(Client& client, CUdeviceptr dstDevice, unsigned short us, size_t N, CUstream hStream) {
+CUresult cuMemsetD16Async(Client& client, CUdeviceptr dstDevice, unsigned short us, size_t N,
+                          CUstream hStream) {
   return fill(client, {dstDevice, 0, 2, us, N, 1}, hStream, true);
 }
-CUresult cuMemsetD32Async(Client& client, CUdeviceptr dstDevice, unsigned int ui, size_t N, CUstream hStream) {
+CUresult cuMemsetD32Async(Client& client, CUdeviceptr dstDevice, unsigned int ui, size_t N,
+                          CUstream hStream) {
   return fill(client, {dstDevice, 0, 4, ui, N, 1}, hStream, true);
 }
 
-CUresult cuMemsetD2D8_v2(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned char uc, size_t Width,
-                         size_t Height, CUstream default_stream) {
+CUresult cuMemsetD2D8_v2(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned char uc,
+                         size_t Width, size_t Height, CUstream default_stream) {
   return fill(client, {dstDevice, dstPitch, 1, uc, Width, Height}, default_stream, false);
 }
-CUresult cuMemsetD2D16_v2(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned short us, size_t Width,
-                          size_t Height, CUstream default_stream) {
+CUresult cuMemsetD2D16_v2(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned short us,
+                          size_t Width, size_t Height, CUstream default_stream) {
   return fill(client, {dstDevice, dstPitch, 2, us, Width, Height}, default_stream, false);
 }
-CUresult cuMemsetD2D32_v2(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned int ui, size_t Width,
-                          size_t Height, CUstream default_stream) {
+CUresult cuMemsetD2D32_v2(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned int ui,
+                          size_t Width, size_t Height, CUstream default_stream) {
   return fill(client, {dstDevice, dstPitch, 4, ui, Width, Height}, default_stream, false);
 }
-CUresult cuMemsetD2D8Async(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned char uc, size_t Width,
-                           size_t Height, CUstream hStream) {
+CUresult cuMemsetD2D8Async(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned char uc,
+                           size_t Width, size_t Height, CUstream hStream) {
   return fill(client, {dstDevice, dstPitch, 1, uc, Width, Height}, hStream, true);
 }
-CUresult cuMemsetD2D16Async(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned short us, size_t Width,
-                            size_t Height, CUstream hStream) {
+CUresult cuMemsetD2D16Async(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned short us,
+                            size_t Width, size_t Height, CUstream hStream) {
   return fill(client, {dstDevice, dstPitch, 2, us, Width, Height}, hStream, true);
 }
-CUresult cuMemsetD2D32Async(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned int ui, size_t Width,
-                            size_t Height, CUstream hStream) {
+CUresult cuMemsetD2D32Async(Client& client, CUdeviceptr dstDevice, size_t dstPitch, unsigned int ui,
+                            size_t Width, size_t Height, CUstream hStream) {
   return fill(client, {dstDevice, dstPitch, 4, ui, Width, Height}, hStream, true);
 }
 

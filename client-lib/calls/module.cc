@@ -10,7 +10,8 @@ namespace {
 
 using wire::HandleKind;
 
-CUresult load_module(Client& client, CUmodule* module, std::span<const std::byte> image, const JitArguments& jit) {
+CUresult load_module(Client& client, CUmodule* module, std::span<const std::byte> image,
+                     const JitArguments& jit) {
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   LoadArguments arguments;
@@ -28,7 +29,8 @@ CUresult cuModuleLoadDataEx(Client& client, CUmodule* module, const void* image,
                             CUjit_option* options, void** optionValues) {
   if (module == nullptr) return CUDA_ERROR_INVALID_VALUE;
   JitArguments jit;
-  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = JitArguments::from(numOptions, options, optionValues, &jit); r != CUDA_SUCCESS)
+    return r;
   std::span<const std::byte> bytes;
   std::vector<std::byte> joined;
   if (const CUresult result = measure(client, image, &bytes, &joined); result != CUDA_SUCCESS) return result;
@@ -63,17 +65,20 @@ CUresult cuModuleGetFunction(Client& client, CUfunction* hfunc, CUmodule hmod, c
   ModuleInfo* module = find_module(client, hmod);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   FunctionInfo* function = nullptr;
-  if (const CUresult result = bind_function(client, *module, name, &function); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = bind_function(client, *module, name, &function); result != CUDA_SUCCESS)
+    return result;
   *hfunc = to_application<CUfunction>(function->handle);
   return CUDA_SUCCESS;
 }
 
-CUresult cuModuleGetGlobal_v2(Client& client, CUdeviceptr* dptr, size_t* bytes, CUmodule hmod, const char* name) {
+CUresult cuModuleGetGlobal_v2(Client& client, CUdeviceptr* dptr, size_t* bytes, CUmodule hmod,
+                              const char* name) {
   if (name == nullptr || (dptr == nullptr && bytes == nullptr)) return CUDA_ERROR_INVALID_VALUE;
   ModuleInfo* module = find_module(client, hmod);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   GlobalInfo global;
-  if (const CUresult r = find_global(client, *module, module->context, name, false, &global); r != CUDA_SUCCESS) {
+  if (const CUresult r = find_global(client, *module, module->context, name, false, &global);
+      r != CUDA_SUCCESS) {
     return r;
   }
   if (dptr != nullptr) *dptr = global.address;
@@ -90,7 +95,8 @@ CUresult cuModuleGetFunctionCount(Client& client, unsigned int* count, CUmodule 
   return CUDA_SUCCESS;
 }
 
-CUresult cuModuleEnumerateFunctions(Client& client, CUfunction* functions, unsigned int numFunctions, CUmodule mod) {
+CUresult cuModuleEnumerateFunctions(Client& client, CUfunction* functions, unsigned int numFunctions,
+                                    CUmodule mod) {
   if (functions == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ModuleInfo* module = find_module(client, mod);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;

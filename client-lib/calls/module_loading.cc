@@ -22,10 +22,8 @@ bool is_address(CUjit_option option) {
     case CU_JIT_GLOBAL_SYMBOL_NAMES:
     case CU_JIT_GLOBAL_SYMBOL_ADDRESSES:
     case CU_JIT_REFERENCED_KERNEL_NAMES:
-    case CU_JIT_REFERENCED_VARIABLE_NAMES:
-      return true;
-    default:
-      return false;
+    case CU_JIT_REFERENCED_VARIABLE_NAMES: return true;
+    default: return false;
   }
 }
 
@@ -47,7 +45,8 @@ void fill_function(FunctionInfo& function, const wire::FunctionDescription& desc
   function.parameter_bytes = 0;
   for (const wire::ParameterLayout& parameter : description.parameters) {
     function.parameters.push_back({parameter.offset_bytes, parameter.size_bytes});
-    function.parameter_bytes = std::max(function.parameter_bytes, parameter.offset_bytes + parameter.size_bytes);
+    function.parameter_bytes =
+        std::max(function.parameter_bytes, parameter.offset_bytes + parameter.size_bytes);
   }
   for (const wire::FunctionAttribute& attribute : description.attributes) {
     function.attributes.set(attribute.id, attribute.value);
@@ -103,7 +102,8 @@ void JitArguments::write_logs(std::string_view info_log, std::string_view error_
 CUresult upload(Client& client, std::span<const std::byte> data, uint32_t* number) {
   *number = client.next_upload();
   for (uint64_t offset = 0; offset < data.size(); offset += limits::kBulkChunkBytes) {
-    const auto chunk = data.subspan(offset, std::min<uint64_t>(limits::kBulkChunkBytes, data.size() - offset));
+    const auto chunk =
+        data.subspan(offset, std::min<uint64_t>(limits::kBulkChunkBytes, data.size() - offset));
     const CUresult result = client.post(wire::UploadChunkRequest{*number, data.size(), offset}, chunk);
     if (result != CUDA_SUCCESS) return result;
   }
@@ -137,7 +137,8 @@ CUresult load(Client& client, const LoadArguments& arguments, uint64_t* handle) 
   if (result != CUDA_SUCCESS) {
     client.forget_handle(arguments.kind, request.module);
     if (!reply.error_log.empty()) {
-      client.log().info(text("The server cannot load an image: ", printable(reply.error_log, limits::kMessageBytes)));
+      client.log().info(
+          text("The server cannot load an image: ", printable(reply.error_log, limits::kMessageBytes)));
     }
     return result;
   }

@@ -19,8 +19,12 @@ struct JitArguments {
   // Options that are numbers travel; those that are addresses are answered here.
   std::vector<wire::JitOption> numbers() const;
   // Room in the caller's log buffers, 0 without one.
-  uint32_t info_log_bytes() const { return log_bytes(CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES); }
-  uint32_t error_log_bytes() const { return log_bytes(CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES); }
+  uint32_t info_log_bytes() const {
+    return log_bytes(CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES);
+  }
+  uint32_t error_log_bytes() const {
+    return log_bytes(CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
+  }
   // Copies the logs into the caller's buffers, cut and zero-terminated, and writes back how much of
   // them was filled.
   void write_logs(std::string_view info_log, std::string_view error_log) const;

@@ -12,7 +12,8 @@ namespace {
 // Tries every block size in steps of a warp, as CUDA documents it: the largest number of resident
 // threads per multiprocessor wins, larger blocks win ties.
 CUresult best_block_size(Client& client, int* min_grid, int* best_block, CUfunction function,
-                         CUoccupancyB2DSize shared_of_block, size_t shared_bytes, int block_limit, unsigned flags) {
+                         CUoccupancyB2DSize shared_of_block, size_t shared_bytes, int block_limit,
+                         unsigned flags) {
   if (min_grid == nullptr || best_block == nullptr || block_limit < 0) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
@@ -25,7 +26,8 @@ CUresult best_block_size(Client& client, int* min_grid, int* best_block, CUfunct
   int most = std::min(device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK, 1024), function_limit);
   if (block_limit != 0) most = std::min(most, block_limit);
   const int multiprocessors = device.attribute_or(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 1);
-  const int resident_limit = device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, INT32_MAX);
+  const int resident_limit =
+      device.attribute_or(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, INT32_MAX);
 
   int best_threads = 0;
   *best_block = 0;
@@ -50,15 +52,17 @@ CUresult best_block_size(Client& client, int* min_grid, int* best_block, CUfunct
 }  // namespace
 
 CUresult cuOccupancyMaxPotentialBlockSize(Client& client, int* minGridSize, int* blockSize, CUfunction func,
-                                          CUoccupancyB2DSize blockSizeToDynamicSMemSize, size_t dynamicSMemSize,
-                                          int blockSizeLimit) {
+                                          CUoccupancyB2DSize blockSizeToDynamicSMemSize,
+                                          size_t dynamicSMemSize, int blockSizeLimit) {
   return best_block_size(client, minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize,
                          blockSizeLimit, CU_OCCUPANCY_DEFAULT);
 }
 
-CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(Client& client, int* minGridSize, int* blockSize, CUfunction func,
+CUresult cuOccupancyMaxPotentialBlockSizeWithFlags(Client& client, int* minGridSize, int* blockSize,
+                                                   CUfunction func,
                                                    CUoccupancyB2DSize blockSizeToDynamicSMemSize,
-                                                   size_t dynamicSMemSize, int blockSizeLimit, unsigned int flags) {
+                                                   size_t dynamicSMemSize, int blockSizeLimit,
+                                                   unsigned int flags) {
   return best_block_size(client, minGridSize, blockSize, func, blockSizeToDynamicSMemSize, dynamicSMemSize,
                          blockSizeLimit, flags);
 }

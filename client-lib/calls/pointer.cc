@@ -47,45 +47,31 @@ CUresult answer(const Known& known, CUpointer_attribute attribute, uint64_t addr
     }
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
       return store(data, static_cast<unsigned>(range.is_host() ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE));
-    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
-      return store(data, CUdeviceptr{address});
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: return store(data, CUdeviceptr{address});
     case CU_POINTER_ATTRIBUTE_HOST_POINTER:
-      if (range.is_host() || range.kind == MemoryKind::kManaged) return store(data, reinterpret_cast<void*>(address));
+      if (range.is_host() || range.kind == MemoryKind::kManaged)
+        return store(data, reinterpret_cast<void*>(address));
       return CUDA_ERROR_INVALID_VALUE;
-    case CU_POINTER_ATTRIBUTE_BUFFER_ID:
-      return store(data, static_cast<unsigned long long>(range.buffer_id));
-    case CU_POINTER_ATTRIBUTE_IS_MANAGED:
-      return store(data, flag(range.kind == MemoryKind::kManaged));
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
-      return store(data, static_cast<int>(known.device));
-    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
-      return store(data, CUdeviceptr{range.base});
-    case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
-      return store(data, static_cast<size_t>(range.bytes));
-    case CU_POINTER_ATTRIBUTE_MAPPED:
-      return store(data, flag(true));
-    default:
-      return CUDA_ERROR_NOT_FOUND;
+    case CU_POINTER_ATTRIBUTE_BUFFER_ID: return store(data, static_cast<unsigned long long>(range.buffer_id));
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED: return store(data, flag(range.kind == MemoryKind::kManaged));
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: return store(data, static_cast<int>(known.device));
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return store(data, CUdeviceptr{range.base});
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return store(data, static_cast<size_t>(range.bytes));
+    case CU_POINTER_ATTRIBUTE_MAPPED: return store(data, flag(true));
+    default: return CUDA_ERROR_NOT_FOUND;
   }
 }
 
 // What an attribute reads where the address is nobody's.
 void answer_unknown(CUpointer_attribute attribute, void* data) {
   switch (attribute) {
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
-      (void)store(data, static_cast<int>(CU_DEVICE_INVALID));
-      return;
-    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
-      (void)store(data, 0u);
-      return;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: (void)store(data, static_cast<int>(CU_DEVICE_INVALID)); return;
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: (void)store(data, 0u); return;
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
     case CU_POINTER_ATTRIBUTE_MAPPED:
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
-      (void)store(data, flag(false));
-      return;
-    default:
-      (void)store(data, uint64_t{0});
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: (void)store(data, flag(false)); return;
+    default: (void)store(data, uint64_t{0});
   }
 }
 

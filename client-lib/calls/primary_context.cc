@@ -23,7 +23,8 @@ CUresult cuDevicePrimaryCtxRetain(Client& client, CUcontext* pctx, CUdevice dev)
   if (const CUresult result = primary_of(client, dev, &info); result != CUDA_SUCCESS) return result;
   if (info->retains.fetch_add(1, std::memory_order_acq_rel) == 0) {
     wire::PrimaryContextRetainReply reply;
-    const CUresult result = client.call(wire::PrimaryContextRetainRequest{static_cast<int32_t>(info->device)}, reply);
+    const CUresult result =
+        client.call(wire::PrimaryContextRetainRequest{static_cast<int32_t>(info->device)}, reply);
     if (result != CUDA_SUCCESS) {
       info->retains.fetch_sub(1, std::memory_order_acq_rel);
       return result;

@@ -55,7 +55,8 @@ CUresult capture_info(Client& client, CUstream stream, const CaptureOut& out) {
   if (*out.status != CU_STREAM_CAPTURE_STATUS_ACTIVE) return CUDA_SUCCESS;
   auto& answer = per_thread<CaptureAnswer>();
   answer.dependencies.clear();
-  for (const wire::Handle node : reply.dependencies) answer.dependencies.push_back(to_application<CUgraphNode>(node));
+  for (const wire::Handle node : reply.dependencies)
+    answer.dependencies.push_back(to_application<CUgraphNode>(node));
   answer.edges = reply.edges;
   if (out.id != nullptr) *out.id = reply.id;
   if (out.graph != nullptr) *out.graph = to_application<CUgraph>(reply.graph);
@@ -126,17 +127,19 @@ CUresult cuStreamGetCaptureInfo(Client& client, CUstream hStream, CUstreamCaptur
 }
 
 CUresult cuStreamGetCaptureInfo_v2(Client& client, CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                   cuuint64_t* id_out, CUgraph* graph_out, const CUgraphNode** dependencies_out,
-                                   size_t* numDependencies_out) {
+                                   cuuint64_t* id_out, CUgraph* graph_out,
+                                   const CUgraphNode** dependencies_out, size_t* numDependencies_out) {
   return capture_info(client, hStream,
                       {captureStatus_out, id_out, graph_out, dependencies_out, nullptr, numDependencies_out});
 }
 
 CUresult cuStreamGetCaptureInfo_v3(Client& client, CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
-                                   cuuint64_t* id_out, CUgraph* graph_out, const CUgraphNode** dependencies_out,
-                                   const CUgraphEdgeData** edgeData_out, size_t* numDependencies_out) {
-  return capture_info(client, hStream,
-                      {captureStatus_out, id_out, graph_out, dependencies_out, edgeData_out, numDependencies_out});
+                                   cuuint64_t* id_out, CUgraph* graph_out,
+                                   const CUgraphNode** dependencies_out, const CUgraphEdgeData** edgeData_out,
+                                   size_t* numDependencies_out) {
+  return capture_info(
+      client, hStream,
+      {captureStatus_out, id_out, graph_out, dependencies_out, edgeData_out, numDependencies_out});
 }
 
 }  // namespace outboard::client::calls

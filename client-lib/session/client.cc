@@ -21,15 +21,11 @@ using wire::HandleKind;
 CUresult init_result(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kUnsupported:
-    case ErrorKind::kProtocolViolation:
-      return CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
+    case ErrorKind::kProtocolViolation: return CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
     case ErrorKind::kOverloaded:
-    case ErrorKind::kQuotaExceeded:
-      return CUDA_ERROR_SYSTEM_NOT_READY;
-    case ErrorKind::kPermissionDenied:
-      return CUDA_ERROR_NOT_PERMITTED;
-    default:
-      return CUDA_ERROR_NO_DEVICE;
+    case ErrorKind::kQuotaExceeded: return CUDA_ERROR_SYSTEM_NOT_READY;
+    case ErrorKind::kPermissionDenied: return CUDA_ERROR_NOT_PERMITTED;
+    default: return CUDA_ERROR_NO_DEVICE;
   }
 }
 
@@ -54,10 +50,8 @@ bool lives_in_context(HandleKind kind) {
     case HandleKind::kTexture:
     case HandleKind::kSurface:
     case HandleKind::kTexRef:
-    case HandleKind::kSurfRef:
-      return true;
-    default:
-      return false;
+    case HandleKind::kSurfRef: return true;
+    default: return false;
   }
 }
 
@@ -120,15 +114,15 @@ CUresult Client::start_session_locked() {
   Connection connection = std::move(*early_);
   early_.reset();
   welcome_ = std::move(connection.welcome);
-  devices_ = Devices(std::move(welcome_.devices),
-                     options_.visible_devices ? std::optional<std::string_view>(*options_.visible_devices)
-                                              : std::nullopt);
+  devices_ = Devices(
+      std::move(welcome_.devices),
+      options_.visible_devices ? std::optional<std::string_view>(*options_.visible_devices) : std::nullopt);
   welcome_.devices.clear();
   if (devices_.count() == 0) {
     log_once(LogLevel::kWarn, "devices",
-             devices_.server_count() == 0
-                 ? text("The server ", welcome_.server_name, " has no device.")
-                 : text("CUDA_VISIBLE_DEVICES hides all ", devices_.server_count(), " devices of the server."));
+             devices_.server_count() == 0 ? text("The server ", welcome_.server_name, " has no device.")
+                                          : text("CUDA_VISIBLE_DEVICES hides all ", devices_.server_count(),
+                                                 " devices of the server."));
     return CUDA_ERROR_NO_DEVICE;
   }
   handles_.reserve_first(HandleKind::kContext, devices_.server_count());
@@ -167,7 +161,9 @@ CUresult Client::find_handle(HandleKind kind, uint64_t value, Handle* handle) {
   return CUDA_SUCCESS;
 }
 
-CUresult Client::create_handle(HandleKind kind, Handle* handle) { return create_handle_with(kind, nullptr, handle); }
+CUresult Client::create_handle(HandleKind kind, Handle* handle) {
+  return create_handle_with(kind, nullptr, handle);
+}
 
 CUresult Client::create_handle_with(HandleKind kind, void* payload, Handle* handle) {
   *handle = handles_.create(kind, payload, lives_in_context(kind) ? thread().current().index : 0);
@@ -199,7 +195,9 @@ CUresult Client::require_context(ContextInfo** info) {
   return *info == nullptr ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
 }
 
-ContextInfo* Client::primary_context(uint32_t server_ordinal) { return context(Handle{server_ordinal + 1, 1}); }
+ContextInfo* Client::primary_context(uint32_t server_ordinal) {
+  return context(Handle{server_ordinal + 1, 1});
+}
 
 ContextInfo* Client::context_at(uint32_t index) {
   std::lock_guard lock(contexts_mutex_);

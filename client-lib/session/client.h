@@ -91,7 +91,8 @@ class Client {
     return session_->post(scope(), request, bulk);
   }
   template <typename Request>
-  CUresult call(const Request& request, typename Request::Reply& reply, Reply& raw, const CallOptions& options) {
+  CUresult call(const Request& request, typename Request::Reply& reply, Reply& raw,
+                const CallOptions& options) {
     return decode_reply<Request>(session_->call(scope(), request, raw, options), raw, reply);
   }
   // The last step of a call: decodes the reply's body, and lets a call that waits report what went

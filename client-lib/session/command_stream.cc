@@ -8,7 +8,8 @@ CommandStream::CommandStream(SendBatch send, OnFailure on_failure)
     : send_(std::move(send)), on_failure_(std::move(on_failure)) {}
 
 bool CommandStream::wait_for_room(Lock& lock) {
-  if (!closed_ && open_.size_bytes() < kMaxOpenBytes) [[likely]] return true;
+  if (!closed_ && open_.size_bytes() < kMaxOpenBytes) [[likely]]
+    return true;
   turn_.wait(lock, [this] { return closed_ || !sending_ || open_.size_bytes() < kMaxOpenBytes; });
   return !closed_;
 }
@@ -36,8 +37,7 @@ bool CommandStream::send_open(Lock& lock, std::span<const std::byte> more_bulk) 
     status = send_(flying_, more_bulk);
     more_bulk = {};
     lock.lock();
-  } while (status && !closed_ && !open_.empty() &&
-           (urgent_ || idle() || open_.size_bytes() >= kFlushBytes));
+  } while (status && !closed_ && !open_.empty() && (urgent_ || idle() || open_.size_bytes() >= kFlushBytes));
   sending_ = false;
   if (!status) closed_ = true;
   const bool ok = !closed_;

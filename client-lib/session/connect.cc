@@ -21,25 +21,24 @@ std::string host_name() {
 // What the user can do, by what went wrong.
 std::string_view advice(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalidArgument:
-      return "Correct the address.";
+    case ErrorKind::kInvalidArgument: return "Correct the address.";
     case ErrorKind::kUnsupported:
     case ErrorKind::kProtocolViolation:
-      return "Use the same version of Outboard on both sides; if another program listens there, use another address.";
-    case ErrorKind::kPermissionDenied:
-      return "Run the program as the user who started the server.";
+      return "Use the same version of Outboard on both sides; if another program listens there, use another "
+             "address.";
+    case ErrorKind::kPermissionDenied: return "Run the program as the user who started the server.";
     case ErrorKind::kOverloaded:
-    case ErrorKind::kQuotaExceeded:
-      return "Try again later, or use another server.";
+    case ErrorKind::kQuotaExceeded: return "Try again later, or use another server.";
     default:
-      return "Start `outboard-server` there, set OUTBOARD_SERVER to where one runs, or start the program with "
+      return "Start `outboard-server` there, set OUTBOARD_SERVER to where one runs, or start the program "
+             "with "
              "`outboard run`.";
   }
 }
 
 tl::unexpected<Error> explain(const ConnectSettings& settings, std::string_view what, const Error& error) {
-  return fail(error.kind, text(what, " ", settings.address, " (from ", settings.address_source, "): ", error.message,
-                               " ", advice(error.kind)));
+  return fail(error.kind, text(what, " ", settings.address, " (from ", settings.address_source,
+                               "): ", error.message, " ", advice(error.kind)));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ struct ConnectSettings {
   std::chrono::milliseconds timeout = limits::kConnectTime;  // for the connection itself
   // For the answer to the hello, which may take as long as a driver needs to start.
   std::chrono::milliseconds welcome_timeout = limits::kWelcomeTime;
-  wire::LeaseTerms lease;      // what to ask for
+  wire::LeaseTerms lease;  // what to ask for
   wire::SessionPurpose purpose = wire::SessionPurpose::kSession;
 };
 

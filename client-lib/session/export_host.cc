@@ -54,7 +54,8 @@ CUresult ExportHost::load_module(const void* image, CUmodule* module) {
 CUresult ExportHost::module_functions(CUmodule module, std::vector<CUfunction>* functions) {
   if (const CUresult result = client_.gate(); result != CUDA_SUCCESS) return result;
   unsigned count = 0;
-  if (const CUresult r = calls::cuModuleGetFunctionCount(client_, &count, module); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = calls::cuModuleGetFunctionCount(client_, &count, module); r != CUDA_SUCCESS)
+    return r;
   functions->resize(count);
   return count == 0 ? CUDA_SUCCESS
                     : calls::cuModuleEnumerateFunctions(client_, functions->data(), count, module);

@@ -28,10 +28,8 @@ bool is_sticky(CUresult result) {
     case CUDA_ERROR_LAUNCH_FAILED:
     case CUDA_ERROR_TENSOR_MEMORY_LEAK:
     case CUDA_ERROR_EXTERNAL_DEVICE:
-    case CUDA_ERROR_DEVICE_UNAVAILABLE:
-      return true;
-    default:
-      return false;
+    case CUDA_ERROR_DEVICE_UNAVAILABLE: return true;
+    default: return false;
   }
 }
 
@@ -118,14 +116,13 @@ Status Session::receive_one() {
   } else if (const auto* notice = envelope.as<wire::Notice>()) {
     if (hooks_.on_notice) hooks_.on_notice(*notice);
   } else if (envelope.as<wire::Heartbeat>() == nullptr) {
-    return fail(ErrorKind::kProtocolViolation,
-                text("The server sent a ", wire::envelope_kind_name(envelope), " frame in the middle of a session."));
+    return fail(ErrorKind::kProtocolViolation, text("The server sent a ", wire::envelope_kind_name(envelope),
+                                                    " frame in the middle of a session."));
   }
   // After the replies: a call that was answered is not worth a flush of its own.
   if (envelope.acknowledged > stream_.last_sent()) {
-    return fail(ErrorKind::kProtocolViolation,
-                text("The server acknowledged command ", envelope.acknowledged, "; the last one sent is ",
-                     stream_.last_sent(), "."));
+    return fail(ErrorKind::kProtocolViolation, text("The server acknowledged command ", envelope.acknowledged,
+                                                    "; the last one sent is ", stream_.last_sent(), "."));
   }
   stream_.acknowledge(envelope.acknowledged);
   count_bytes();
@@ -168,8 +165,8 @@ Status Session::take_bulk(PendingCall& call, uint64_t bulk_bytes) {
   const size_t fitting = std::min<uint64_t>(into.size(), bulk_bytes);
   if (Status status = receiver_.receive_bulk(into.first(fitting)); !status) return status;
   if (fitting == bulk_bytes) return {};
-  return fail(ErrorKind::kProtocolViolation, text("The server sent ", bulk_bytes, " bytes of data where ",
-                                                  into.size(), " were asked for."));
+  return fail(ErrorKind::kProtocolViolation,
+              text("The server sent ", bulk_bytes, " bytes of data where ", into.size(), " were asked for."));
 }
 
 // However many threads notice, the loss is told once.
@@ -177,7 +174,8 @@ void Session::lose(const Error& error) {
   std::call_once(lost_once_, [&] {
     broken_.store(kLost, std::memory_order_release);
     if (closing_) return;
-    hooks_.log.error(text("The connection to the server (", transport_->description(), ") is lost: ", error.message,
+    hooks_.log.error(text("The connection to the server (", transport_->description(),
+                          ") is lost: ", error.message,
                           " Every CUDA call fails with CUDA_ERROR_DEVICE_UNAVAILABLE from now on."));
   });
   stream_.close();

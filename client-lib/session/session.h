@@ -29,7 +29,7 @@ bool is_sticky(CUresult result);
 
 struct CallOptions {
   std::span<const std::byte> bulk;  // goes with the command; copied or sent before the call blocks
-  std::span<std::byte> bulk_into;  // where the reply's bulk shall go
+  std::span<std::byte> bulk_into;   // where the reply's bulk shall go
 };
 
 // Threads: every member function from any thread unless it says otherwise.
@@ -55,13 +55,15 @@ class Session {
   // Sends without waiting. CUDA_SUCCESS, a sticky error that is already known, or kLost.
   template <typename Request>
   CUresult post(const CommandScope& scope, const Request& request) {
-    if (const CUresult broken = broken_.load(std::memory_order_acquire); broken != CUDA_SUCCESS) return broken;
+    if (const CUresult broken = broken_.load(std::memory_order_acquire); broken != CUDA_SUCCESS)
+      return broken;
     count_command();
     return stream_.post(scope, request) ? CUDA_SUCCESS : kLost;
   }
   template <typename Request>
   CUresult post(const CommandScope& scope, const Request& request, std::span<const std::byte> bulk) {
-    if (const CUresult broken = broken_.load(std::memory_order_acquire); broken != CUDA_SUCCESS) return broken;
+    if (const CUresult broken = broken_.load(std::memory_order_acquire); broken != CUDA_SUCCESS)
+      return broken;
     count_command();
     return stream_.post(scope, request, bulk) ? CUDA_SUCCESS : kLost;
   }
@@ -69,7 +71,8 @@ class Session {
   // Sends and waits. The driver's result for this call; errors of earlier commands are kept for
   // take_deferred, sticky ones are returned by every call.
   template <typename Request>
-  CUresult call(const CommandScope& scope, const Request& request, Reply& reply, const CallOptions& options = {}) {
+  CUresult call(const CommandScope& scope, const Request& request, Reply& reply,
+                const CallOptions& options = {}) {
     PendingCall pending;
     if (!begin(scope, request, pending, options)) return kLost;
     return finish(pending, reply);
@@ -90,7 +93,8 @@ class Session {
   // The first error of a command that nobody waited for, once; CUDA reports it at the next
   // synchronising call.
   CUresult take_deferred() {
-    if (deferred_.load(std::memory_order_relaxed) == CUDA_SUCCESS) [[likely]] return CUDA_SUCCESS;
+    if (deferred_.load(std::memory_order_relaxed) == CUDA_SUCCESS) [[likely]]
+      return CUDA_SUCCESS;
     return deferred_.exchange(CUDA_SUCCESS, std::memory_order_acq_rel);
   }
 

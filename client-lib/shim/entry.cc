@@ -13,7 +13,9 @@ Entry::Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
   result_ = client_.gate();
 }
 
-Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) { client_.count_call(); }
+Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) {
+  client_.count_call();
+}
 
 CUresult Entry::exception() noexcept {
   try {

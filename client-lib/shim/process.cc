@@ -49,4 +49,6 @@ Client& process_client() {
 }  // namespace outboard::client
 
 // Tells a person or a program that this libcuda.so.1 is Outboard's, and which.
-extern "C" __attribute__((visibility("default"))) const char* outboard_client_version() { return OUTBOARD_VERSION; }
+extern "C" __attribute__((visibility("default"))) const char* outboard_client_version() {
+  return OUTBOARD_VERSION;
+}

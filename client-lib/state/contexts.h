@@ -14,9 +14,9 @@ namespace outboard::client {
 
 struct ContextInfo {
   wire::Handle handle;
-  uint32_t device = 0;   // server ordinal
+  uint32_t device = 0;  // server ordinal
   bool primary = false;
-  uint64_t id = 0;       // cuCtxGetId: unique in the session
+  uint64_t id = 0;  // cuCtxGetId: unique in the session
   std::atomic<uint32_t> flags{0};
   // Primary contexts: how often retained; inactive while 0. Others: 1 until destroyed.
   std::atomic<uint32_t> retains{0};

@@ -53,8 +53,8 @@ class Devices {
   uint32_t server_count() const { return static_cast<uint32_t>(all_.size()); }
 
  private:
-  std::vector<Device> all_;       // by server ordinal
-  std::vector<uint32_t> visible_; // server ordinals by the application's number
+  std::vector<Device> all_;        // by server ordinal
+  std::vector<uint32_t> visible_;  // server ordinals by the application's number
 };
 
 }  // namespace outboard::client

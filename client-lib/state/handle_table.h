@@ -22,8 +22,7 @@ constexpr uint64_t handle_value(wire::HandleKind kind, wire::Handle handle) {
 }
 
 constexpr wire::HandleKind handle_kind(uint64_t value) {
-  return (value >> 56) != 0 ? wire::HandleKind::kNone
-                            : static_cast<wire::HandleKind>((value >> 48) & 0xFFu);
+  return (value >> 56) != 0 ? wire::HandleKind::kNone : static_cast<wire::HandleKind>((value >> 48) & 0xFFu);
 }
 
 constexpr wire::Handle handle_of(uint64_t value) {

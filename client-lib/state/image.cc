@@ -31,9 +31,7 @@ T load(const std::byte* from) {
   return value;
 }
 
-tl::unexpected<Error> bad(std::string what) {
-  return fail(ErrorKind::kInvalidArgument, std::move(what));
-}
+tl::unexpected<Error> bad(std::string what) { return fail(ErrorKind::kInvalidArgument, std::move(what)); }
 
 Result<std::span<const std::byte>> measure_fat_binary(const std::byte* start) {
   const auto header = load<FatBinaryHeader>(start);
@@ -103,7 +101,8 @@ Result<std::span<const std::byte>> measure_ptx(const std::byte* start) {
 Result<Image> measure_wrapper(const std::byte* start) {
   const auto wrapper = load<FatBinaryWrapper>(start);
   if (wrapper.version != 1 && wrapper.version != 2) {
-    return bad("The fat binary's wrapper has version " + std::to_string(wrapper.version) + "; 1 and 2 are known.");
+    return bad("The fat binary's wrapper has version " + std::to_string(wrapper.version) +
+               "; 1 and 2 are known.");
   }
   if (wrapper.data == nullptr) return bad("The fat binary's wrapper points nowhere.");
   auto main_image = measure_fat_binary(static_cast<const std::byte*>(wrapper.data));

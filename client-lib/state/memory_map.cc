@@ -1,6 +1,5 @@
 #include "client-lib/state/memory_map.h"
 
-
 namespace outboard::client {
 
 bool MemoryMap::insert(MemoryRange range) {

@@ -14,23 +14,23 @@
 namespace outboard::client {
 
 enum class MemoryKind : uint8_t {
-  kDevice,      // cuMemAlloc, cuMemAllocPitch
-  kManaged,     // cuMemAllocManaged
-  kPool,        // cuMemAllocAsync, cuMemAllocFromPoolAsync
-  kReserved,    // cuMemAddressReserve: an address range, mapped or not
-  kGlobal,      // a module's variable
-  kImported,    // cuIpcOpenMemHandle
-  kHostPinned,  // cuMemAllocHost, cuMemHostAlloc: ours to free
+  kDevice,          // cuMemAlloc, cuMemAllocPitch
+  kManaged,         // cuMemAllocManaged
+  kPool,            // cuMemAllocAsync, cuMemAllocFromPoolAsync
+  kReserved,        // cuMemAddressReserve: an address range, mapped or not
+  kGlobal,          // a module's variable
+  kImported,        // cuIpcOpenMemHandle
+  kHostPinned,      // cuMemAllocHost, cuMemHostAlloc: ours to free
   kHostRegistered,  // cuMemHostRegister: the application's
 };
 
 struct MemoryRange {
-  uint64_t base = 0;   // device address, or host address for the host kinds
+  uint64_t base = 0;  // device address, or host address for the host kinds
   uint64_t bytes = 0;
   MemoryKind kind = MemoryKind::kDevice;
-  wire::Handle context;    // where it was made
-  uint32_t flags = 0;      // as given to the allocating call
-  uint64_t buffer_id = 0;  // CU_POINTER_ATTRIBUTE_BUFFER_ID: unique in the session
+  wire::Handle context;         // where it was made
+  uint32_t flags = 0;           // as given to the allocating call
+  uint64_t buffer_id = 0;       // CU_POINTER_ATTRIBUTE_BUFFER_ID: unique in the session
   uint64_t device_address = 0;  // of mapped host memory; 0 when it has none
 
   bool is_host() const { return kind == MemoryKind::kHostPinned || kind == MemoryKind::kHostRegistered; }

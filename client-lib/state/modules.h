@@ -66,15 +66,15 @@ struct GlobalInfo {
 struct ModuleInfo {
   wire::HandleKind kind = wire::HandleKind::kModule;  // kModule or kLibrary
   wire::Handle handle;
-  wire::Handle context;    // of a module; null for libraries
-  bool enumerated = false; // `functions` is complete: an unknown name does not exist
+  wire::Handle context;     // of a module; null for libraries
+  bool enumerated = false;  // `functions` is complete: an unknown name does not exist
 
-  std::mutex mutex;  // guards what follows
+  std::mutex mutex;                      // guards what follows
   std::vector<FunctionInfo*> functions;  // in the driver's order
   std::unordered_map<std::string, FunctionInfo*> functions_by_name;
   // (name, context index) -> variable; a library has one instance per context.
   std::map<std::pair<std::string, uint32_t>, GlobalInfo> globals;
-  ModuleInfo* library = nullptr;  // of a module that cuLibraryGetModule gave
+  ModuleInfo* library = nullptr;                        // of a module that cuLibraryGetModule gave
   std::map<uint32_t, wire::Handle> modules_by_context;  // what cuLibraryGetModule gave
 };
 

@@ -10,10 +10,10 @@
 namespace outboard::client {
 
 enum class LifePhase : uint32_t {
-  kFresh = 0,    // cuInit has not succeeded in this process
-  kReady = 1,    // connected
-  kEnding = 2,   // the process is exiting: calls are answered with CUDA_ERROR_DEINITIALIZED
-  kForked = 3,   // child of an initialised parent: CUDA_ERROR_NOT_INITIALIZED for ever, as CUDA does
+  kFresh = 0,   // cuInit has not succeeded in this process
+  kReady = 1,   // connected
+  kEnding = 2,  // the process is exiting: calls are answered with CUDA_ERROR_DEINITIALIZED
+  kForked = 3,  // child of an initialised parent: CUDA_ERROR_NOT_INITIALIZED for ever, as CUDA does
 };
 
 // The phase lives in a page that the kernel zeroes in a fork()ed child (MADV_WIPEONFORK, Linux

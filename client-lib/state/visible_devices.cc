@@ -54,7 +54,8 @@ std::string uuid_text(const DeviceUuid& uuid) {
   return text;
 }
 
-std::vector<uint32_t> visible_devices(std::optional<std::string_view> value, std::span<const DeviceUuid> uuids) {
+std::vector<uint32_t> visible_devices(std::optional<std::string_view> value,
+                                      std::span<const DeviceUuid> uuids) {
   std::vector<uint32_t> visible;
   if (!value) {
     for (uint32_t i = 0; i < uuids.size(); ++i) visible.push_back(i);

@@ -22,6 +22,7 @@ std::string uuid_text(const DeviceUuid& uuid);
 // text; absent means all devices, empty means none. Entries are ordinals or UUID prefixes
 // ("GPU-…"); the list ends before the first entry that names no device, names more
 // than one; a device named twice makes no device visible.
-std::vector<uint32_t> visible_devices(std::optional<std::string_view> value, std::span<const DeviceUuid> uuids);
+std::vector<uint32_t> visible_devices(std::optional<std::string_view> value,
+                                      std::span<const DeviceUuid> uuids);
 
 }  // namespace outboard::client

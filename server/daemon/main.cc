@@ -22,7 +22,7 @@ void on_stop_signal(int) { stopped_by_signals->stop(); }
 
 void stop_on_signals(Server& server) {
   stopped_by_signals = &server;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_stop_signal;
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaction(signal, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);

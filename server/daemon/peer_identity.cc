@@ -38,8 +38,9 @@ Result<PeerIdentity> unix_peer(int fd) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
-    return fail(ErrorKind::kPermissionDenied,
-                std::string("The peer of a unix socket could not be identified: ") + std::strerror(errno) + ".");
+    return fail(
+        ErrorKind::kPermissionDenied,
+        std::string("The peer of a unix socket could not be identified: ") + std::strerror(errno) + ".");
   }
   return PeerIdentity{credentials.uid, credentials.pid};
 }
@@ -55,7 +56,8 @@ std::string_view take_field(std::string_view& line) {
 
 }  // namespace
 
-std::optional<uid_t> find_socket_owner(std::string_view table, std::string_view local, std::string_view remote) {
+std::optional<uid_t> find_socket_owner(std::string_view table, std::string_view local,
+                                       std::string_view remote) {
   // Columns: slot, local address, remote address, state, queues, timer, retransmits, uid, ...
   constexpr int kUidColumn = 7;
   while (!table.empty()) {
@@ -84,8 +86,9 @@ Result<PeerIdentity> identify_peer(int fd) {
   socklen_t peer_length = sizeof peer;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_length) != 0 ||
       getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) {
-    return fail(ErrorKind::kPermissionDenied,
-                std::string("The peer of a connection could not be identified: ") + std::strerror(errno) + ".");
+    return fail(
+        ErrorKind::kPermissionDenied,
+        std::string("The peer of a connection could not be identified: ") + std::strerror(errno) + ".");
   }
   if (own.ss_family == AF_UNIX) return unix_peer(fd);
   const char* table_path = own.ss_family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6";
@@ -95,8 +98,9 @@ Result<PeerIdentity> identify_peer(int fd) {
   // The peer's line: what is local to it is remote to us.
   const auto uid = find_socket_owner(table.str(), proc_address(peer), proc_address(own));
   if (!uid) {
-    return fail(ErrorKind::kPermissionDenied, std::string("The owner of a TCP connection is not in ") + table_path +
-                                                  ": the peer is not a process of this machine, or it is gone.");
+    return fail(ErrorKind::kPermissionDenied,
+                std::string("The owner of a TCP connection is not in ") + table_path +
+                    ": the peer is not a process of this machine, or it is gone.");
   }
   return PeerIdentity{*uid, std::nullopt};
 }
@@ -105,20 +109,21 @@ Status check_peer_allowed(const PeerIdentity& peer, uid_t own_uid, std::span<con
   if (peer.uid == own_uid || peer.uid == 0) return {};
   if (std::find(allowed.begin(), allowed.end(), peer.uid) != allowed.end()) return {};
   return fail(ErrorKind::kPermissionDenied,
-              "This server belongs to the user with id " + std::to_string(own_uid) + " and does not serve user id " +
-                  std::to_string(peer.uid) + "; its operator can allow that user with --allow-uid " +
-                  std::to_string(peer.uid) + ".");
+              "This server belongs to the user with id " + std::to_string(own_uid) +
+                  " and does not serve user id " + std::to_string(peer.uid) +
+                  "; its operator can allow that user with --allow-uid " + std::to_string(peer.uid) + ".");
 }
 
 Status check_listen_address(std::string_view address) {
   const auto parsed = transport::parse_address(address);
   if (!parsed) return fail(parsed);
   if (parsed->kind != transport::Address::Kind::kLoopback && parsed->is_local()) return {};
-  return fail(ErrorKind::kPermissionDenied,
-              "outboard-server does not listen on \"" + std::string(address) +
-                  "\": without authentication it serves this machine only, through unix:/PATH, 127.0.0.1:PORT, "
-                  "[::1]:PORT or localhost:PORT. To reach it from another machine, listen on a loopback address and "
-                  "forward the port, for example with `ssh -L 7070:127.0.0.1:7070 THIS_MACHINE`.");
+  return fail(
+      ErrorKind::kPermissionDenied,
+      "outboard-server does not listen on \"" + std::string(address) +
+          "\": without authentication it serves this machine only, through unix:/PATH, 127.0.0.1:PORT, "
+          "[::1]:PORT or localhost:PORT. To reach it from another machine, listen on a loopback address and "
+          "forward the port, for example with `ssh -L 7070:127.0.0.1:7070 THIS_MACHINE`.");
 }
 
 }  // namespace outboard::server

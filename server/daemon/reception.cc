@@ -26,7 +26,8 @@ void Reception::accept_all(transport::Listener& listener) {
       std::lock_guard lock(mutex_);
       if (closed_) return;
     }
-    log_.warn("A connection to " + listener.address() + " could not be accepted: " + accepted.error().message);
+    log_.warn("A connection to " + listener.address() +
+              " could not be accepted: " + accepted.error().message);
     if (accepted.error().kind == ErrorKind::kDisconnected) return;
     // Out of descriptors or the like: trying again at once would only spin.
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -81,21 +82,25 @@ void Reception::greet(std::list<Pending>::iterator pending) {
 
 Status Reception::check(transport::Transport& transport, Visitor& visitor) {
   auto peer = identify_peer(transport.native_handle());
-  const Status allowed = peer ? check_peer_allowed(*peer, options_.own_uid, options_.allowed_uids) : Status(fail(peer));
+  const Status allowed =
+      peer ? check_peer_allowed(*peer, options_.own_uid, options_.allowed_uids) : Status(fail(peer));
   if (!allowed) {
     // A peer that hangs up at once does not read it; that is its loss.
-    [[maybe_unused]] const Status told = wire::send_refusal(transport, allowed.error().kind, allowed.error().message);
+    [[maybe_unused]] const Status told =
+        wire::send_refusal(transport, allowed.error().kind, allowed.error().message);
     return allowed;
   }
   auto hello = wire::read_hello(transport, clock_.now() + options_.hello_timeout);
   if (!hello) {
     if (hello.error().kind != ErrorKind::kDisconnected) {
-      [[maybe_unused]] const Status told = wire::send_refusal(transport, hello.error().kind, hello.error().message);
+      [[maybe_unused]] const Status told =
+          wire::send_refusal(transport, hello.error().kind, hello.error().message);
     }
     return fail(hello);
   }
   if (auto version = wire::negotiate_version(*hello); !version) {
-    [[maybe_unused]] const Status told = wire::send_refusal(transport, version.error().kind, version.error().message);
+    [[maybe_unused]] const Status told =
+        wire::send_refusal(transport, version.error().kind, version.error().message);
     return fail(version);
   }
   visitor.peer = *peer;

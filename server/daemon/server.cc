@@ -16,13 +16,14 @@
 namespace outboard::server {
 namespace {
 
-constexpr int kTickMs = 100;  // how often deadlines are looked at while stopping
+constexpr int kTickMs = 100;             // how often deadlines are looked at while stopping
 constexpr int kProbeTimeoutMs = 60'000;  // a driver may initialise many devices
 
 std::string describe_client(const Visitor& visitor) {
   const wire::HelloInfo& hello = visitor.hello;
-  return text(printable(hello.process_name, 64), " (process ", hello.process_id, " of user ", visitor.peer.uid, " on ",
-              printable(hello.host_name, 64), ", ", visitor.transport->description(), ")");
+  return text(printable(hello.process_name, 64), " (process ", hello.process_id, " of user ",
+              visitor.peer.uid, " on ", printable(hello.host_name, 64), ", ",
+              visitor.transport->description(), ")");
 }
 
 bool readable(int fd, int timeout_ms) {
@@ -70,11 +71,13 @@ Result<control::Probed> Server::probe_driver() {
       return probed;
     }
     return fail(ErrorKind::kInternal, "While looking for a driver, " + options_.worker_program + " " +
-                                          worker->wait().describe() + "; the driver may have crashed. Name another one "
+                                          worker->wait().describe() +
+                                          "; the driver may have crashed. Name another one "
                                           "with --driver, for example --driver softgpu.");
   }
-  return fail(ErrorKind::kInternal, "The driver did not initialise within 60 s; name another one with --driver, for "
-                                    "example --driver softgpu.");
+  return fail(ErrorKind::kInternal,
+              "The driver did not initialise within 60 s; name another one with --driver, for "
+              "example --driver softgpu.");
 }
 
 Status Server::start() {
@@ -104,9 +107,7 @@ void Server::run() {
   log_.info("The server has stopped.");
 }
 
-int Server::wait_ms() const {
-  return stopping_ ? kTickMs : -1;
-}
+int Server::wait_ms() const { return stopping_ ? kTickMs : -1; }
 
 bool Server::poll_once() {
   std::vector<pollfd> waiting{{wake_fd_.get(), POLLIN, 0}};
@@ -145,8 +146,9 @@ void Server::admit(Visitor visitor) {
     [[maybe_unused]] const Status told = wire::send_refusal(*visitor.transport, kind, why);
   };
   if (sessions_.size() >= options_.max_sessions) {
-    return refuse(ErrorKind::kOverloaded, text("The server ", options_.name, " already serves ", sessions_.size(),
-                                               " sessions, which is its limit (--max-sessions)."));
+    return refuse(ErrorKind::kOverloaded,
+                  text("The server ", options_.name, " already serves ", sessions_.size(),
+                       " sessions, which is its limit (--max-sessions)."));
   }
   UniqueFd connection(::fcntl(visitor.transport->native_handle(), F_DUPFD_CLOEXEC, 0));
   auto worker = WorkerProcess::start({options_.worker_program, {}}, std::move(connection));
@@ -162,7 +164,8 @@ void Server::admit(Visitor visitor) {
                              .log_level = static_cast<uint32_t>(options_.log.level),
                              .log_file = options_.log.file_path};
   if (Status sent = control::send(worker->control_fd(), start); !sent) {
-    return refuse(ErrorKind::kInternal, "Its worker process could not be told what to do: " + sent.error().message);
+    return refuse(ErrorKind::kInternal,
+                  "Its worker process could not be told what to do: " + sent.error().message);
   }
   log_.info(text("Session ", id, " of ", client, " begins in worker process ", worker->pid(), "."));
   sessions_.push_back(std::make_unique<SessionRecord>(SessionRecord{.id = id,
@@ -201,7 +204,8 @@ void Server::finish(SessionRecord& session) {
   const WorkerExit exit = session.worker.wait();
   if (!session.welcomed) {
     // The client still waits for its welcome: tell it, in place of the worker that could not.
-    const std::string why = session.ended ? session.ended->reason : "Its worker process " + exit.describe() + ".";
+    const std::string why =
+        session.ended ? session.ended->reason : "Its worker process " + exit.describe() + ".";
     [[maybe_unused]] const Status told = wire::send_refusal(*session.transport, ErrorKind::kInternal,
                                                             "The server could not serve the session. " + why);
   }

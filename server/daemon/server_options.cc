@@ -32,7 +32,8 @@ struct Typed {
 };
 
 void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
-  app.set_config("--config", ::access(kConfigFile, R_OK) == 0 ? kConfigFile : "", "Read settings from this TOML file");
+  app.set_config("--config", ::access(kConfigFile, R_OK) == 0 ? kConfigFile : "",
+                 "Read settings from this TOML file");
   app.set_version_flag("--version", std::string("outboard-server ") + OUTBOARD_VERSION);
   app.add_option("--listen", options.listen,
                  "Address to serve: unix:/PATH, or HOST:PORT with a loopback host; may be repeated "
@@ -44,17 +45,23 @@ void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
   app.add_option("--max-sessions", options.max_sessions, "Sessions at a time; more are refused")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--allow-uid", options.allowed_uids, "Also serve this user id (the server's own and root always may)");
+  app.add_option("--allow-uid", options.allowed_uids,
+                 "Also serve this user id (the server's own and root always may)");
   app.add_option("--name", options.name, "Name that clients see (default: the host's)");
-  app.add_option("--hello-timeout-ms", typed.hello_timeout_ms, "How long a new connection may take to say hello")
+  app.add_option("--hello-timeout-ms", typed.hello_timeout_ms,
+                 "How long a new connection may take to say hello")
       ->check(CLI::Range(1, 600000))
       ->capture_default_str();
   app.add_option("--log-level", typed.log_level, "error, warn, info or debug [OUTBOARD_LOG]")
       ->capture_default_str();
-  app.add_option("--log-file", options.log.file_path, "Log to this file instead of standard error [OUTBOARD_LOG_FILE]");
-  app.add_option("--worker", options.worker_program, "Path of outboard-worker (default: beside this program)");
-  app.add_flag("--exit-with-parent", options.exit_with_parent, "Stop when the process that started this one ends");
-  app.add_option("--ready-fd", options.ready_fd, "Write one line to this descriptor when ready, then close it");
+  app.add_option("--log-file", options.log.file_path,
+                 "Log to this file instead of standard error [OUTBOARD_LOG_FILE]");
+  app.add_option("--worker", options.worker_program,
+                 "Path of outboard-worker (default: beside this program)");
+  app.add_flag("--exit-with-parent", options.exit_with_parent,
+               "Stop when the process that started this one ends");
+  app.add_option("--ready-fd", options.ready_fd,
+                 "Write one line to this descriptor when ready, then close it");
 }
 
 // Variables stand between the command line and the file, so they count as if they had been typed,
@@ -70,7 +77,8 @@ std::vector<std::string> with_variables(int argc, const char* const* argv) {
     const auto typed = [name = std::string(option)](const std::string& argument) {
       return argument == name || argument.rfind(name + "=", 0) == 0;
     };
-    if (value == nullptr || *value == '\0' || std::any_of(arguments.begin(), arguments.end(), typed)) continue;
+    if (value == nullptr || *value == '\0' || std::any_of(arguments.begin(), arguments.end(), typed))
+      continue;
     arguments.push_back(option);
     arguments.push_back(value);
   }

@@ -32,7 +32,7 @@ struct ServerOptions {
 
 struct ParsedOptions {
   ServerOptions options;
-  bool run = true;      // false: print `text` and exit with `status`
+  bool run = true;  // false: print `text` and exit with `status`
   int status = 0;
   std::string text;
 };

@@ -12,9 +12,11 @@ bool ended_in_order(const SessionRecord& session, const WorkerExit& exit) {
 
 std::string describe_end(const SessionRecord& session, const WorkerExit& exit, SteadyTime now) {
   char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.3f", std::chrono::duration<double>(now - session.started).count());
+  std::snprintf(seconds, sizeof seconds, "%.3f",
+                std::chrono::duration<double>(now - session.started).count());
   const SessionTotals& totals = session.ended ? session.ended->totals : session.totals;
-  std::string reason = session.ended ? printable(session.ended->reason, 1024) : "Its worker " + exit.describe() + ".";
+  std::string reason =
+      session.ended ? printable(session.ended->reason, 1024) : "Its worker " + exit.describe() + ".";
   if (session.ended && (exit.by_signal || exit.code != 0)) reason += " Its worker " + exit.describe() + ".";
   return text("Session ", session.id, " of ", session.client, " ended after ", seconds, " s: ", reason, " ",
               totals.commands, " commands, ", totals.replies, " replies, ", totals.failures, " failures, ",

@@ -16,7 +16,8 @@ namespace outboard::server {
 namespace {
 
 // Runs in the child between fork and exec: async-signal-safe calls only.
-[[noreturn]] void become_worker(const char* program, char* const* argv, int connection, int control, pid_t parent) {
+[[noreturn]] void become_worker(const char* program, char* const* argv, int connection, int control,
+                                pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the daemon ended before the line above
   // Both descriptors first move out of the way of 3 and 4.
@@ -43,13 +44,14 @@ Error system_error(const std::string& what) {
 std::string WorkerExit::describe() const {
   if (!by_signal) return "exited with status " + std::to_string(code);
   const char* name = ::strsignal(code);
-  return "was killed by signal " + std::to_string(code) + (name ? std::string(" (") + name + ")" : std::string());
+  return "was killed by signal " + std::to_string(code) +
+         (name ? std::string(" (") + name + ")" : std::string());
 }
 
 Result<WorkerProcess> WorkerProcess::start(const WorkerCommand& command, UniqueFd connection) {
   if (::access(command.program.c_str(), X_OK) != 0) {
-    return fail(ErrorKind::kNotFound, "The worker program " + command.program + " cannot be started: " +
-                                          std::strerror(errno) + ".");
+    return fail(ErrorKind::kNotFound, "The worker program " + command.program +
+                                          " cannot be started: " + std::strerror(errno) + ".");
   }
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {

@@ -47,8 +47,9 @@ Result<DriverLibrary> DriverFinder::load(const std::string& path) const {
   }
   if (loader_.symbol(library, kClientMarker) != nullptr) {
     return fail(ErrorKind::kInvalidArgument,
-                "The library " + path + " is Outboard's own client library, which has no device of its own; check "
-                "LD_LIBRARY_PATH of the server, or name a driver with --driver PATH.");
+                "The library " + path +
+                    " is Outboard's own client library, which has no device of its own; check "
+                    "LD_LIBRARY_PATH of the server, or name a driver with --driver PATH.");
   }
   DriverLibrary driver;
   driver.path_ = path;
@@ -91,9 +92,10 @@ Result<DriverLibrary> DriverFinder::find(const std::string& request) const {
   }
   auto nvidia = load(kNvidiaLibrary);
   if (nvidia) {
-    nvidia->reason_ = nvidia->software_
-                          ? "The software device is used: it is what the dynamic linker finds as libcuda.so.1."
-                          : "The system's driver libcuda.so.1 is used: it initialises and has a device.";
+    nvidia->reason_ =
+        nvidia->software_
+            ? "The software device is used: it is what the dynamic linker finds as libcuda.so.1."
+            : "The system's driver libcuda.so.1 is used: it initialises and has a device.";
     return nvidia;
   }
   auto software = load_software();
@@ -101,12 +103,14 @@ Result<DriverLibrary> DriverFinder::find(const std::string& request) const {
     software->reason_ = "The software device " + software->path_ + " is used. " + nvidia.error().message;
     return software;
   }
-  return fail(ErrorKind::kNotFound, "No driver works. " + nvidia.error().message + " " + software.error().message);
+  return fail(ErrorKind::kNotFound,
+              "No driver works. " + nvidia.error().message + " " + software.error().message);
 }
 
 std::vector<std::string> software_device_paths(const std::string& program_folder) {
   if (program_folder.empty()) return {};
-  return {program_folder + "/../lib/softgpu/libcuda.so.1", program_folder + "/../lib/outboard/softgpu/libcuda.so.1"};
+  return {program_folder + "/../lib/softgpu/libcuda.so.1",
+          program_folder + "/../lib/outboard/softgpu/libcuda.so.1"};
 }
 
 std::string own_program_folder() {

@@ -20,7 +20,8 @@ std::vector<CallCount> SessionCounters::calls() const {
   for (size_t opcode = 0; opcode < cells_.size(); ++opcode) {
     const uint64_t calls = cells_[opcode].calls.load(std::memory_order_relaxed);
     if (calls == 0) continue;
-    counts.push_back({static_cast<uint16_t>(opcode), calls, cells_[opcode].failures.load(std::memory_order_relaxed)});
+    counts.push_back(
+        {static_cast<uint16_t>(opcode), calls, cells_[opcode].failures.load(std::memory_order_relaxed)});
   }
   std::sort(counts.begin(), counts.end(), [](const CallCount& a, const CallCount& b) {
     return a.calls != b.calls ? a.calls > b.calls : a.opcode < b.opcode;

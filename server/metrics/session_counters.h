@@ -10,14 +10,14 @@ namespace outboard::server {
 
 // A session's totals at one moment. Bytes are those of the connection, both counted at the server.
 struct SessionTotals {
-  uint64_t commands = 0;   // everything the client asked for
-  uint64_t replies = 0;    // of these, what it waited for
-  uint64_t failures = 0;   // commands whose result was not CUDA_SUCCESS
-  uint64_t launches = 0;   // kernels and graphs
+  uint64_t commands = 0;  // everything the client asked for
+  uint64_t replies = 0;   // of these, what it waited for
+  uint64_t failures = 0;  // commands whose result was not CUDA_SUCCESS
+  uint64_t launches = 0;  // kernels and graphs
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
-  uint64_t objects = 0;         // alive in the object table
-  uint64_t memory_bytes = 0;    // device memory committed in the ledger, all devices
+  uint64_t objects = 0;       // alive in the object table
+  uint64_t memory_bytes = 0;  // device memory committed in the ledger, all devices
   uint64_t peak_memory_bytes = 0;
   friend bool operator==(const SessionTotals&, const SessionTotals&) = default;
 };

@@ -12,9 +12,9 @@ MemoryLedger::MemoryLedger(std::vector<uint64_t> limits_bytes) {
 Result<MemoryLedger::Reservation> MemoryLedger::reserve(uint32_t device, uint64_t bytes) {
   std::lock_guard lock(mutex_);
   if (device >= accounts_.size()) {
-    return fail(ErrorKind::kInvalidArgument,
-                "Memory was asked for on device " + std::to_string(device) + ", but this session has " +
-                    std::to_string(accounts_.size()) + " devices.");
+    return fail(ErrorKind::kInvalidArgument, "Memory was asked for on device " + std::to_string(device) +
+                                                 ", but this session has " +
+                                                 std::to_string(accounts_.size()) + " devices.");
   }
   MemoryAccount& account = accounts_[device];
   if (bytes > account.free_bytes()) {

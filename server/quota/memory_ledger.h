@@ -20,8 +20,8 @@ enum class AllocationKind : uint8_t {
   kDeviceMemory,  // id = device address
   kArray,         // id = the driver's array handle
   kMipmappedArray,
-  kPhysical,      // id = the driver's VMM allocation handle
-  kModule,        // id = the driver's module or library handle: its variables
+  kPhysical,  // id = the driver's VMM allocation handle
+  kModule,    // id = the driver's module or library handle: its variables
 };
 
 struct AllocationKey {

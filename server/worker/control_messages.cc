@@ -50,8 +50,8 @@ void fields(Side side, T& message) {
   using M = std::remove_const_t<T>;
   const auto each = [&side](auto&... values) { (side.field(values), ...); };
   const auto totals = [&each](auto& t) {
-    each(t.commands, t.replies, t.failures, t.launches, t.bytes_received, t.bytes_sent, t.objects, t.memory_bytes,
-         t.peak_memory_bytes);
+    each(t.commands, t.replies, t.failures, t.launches, t.bytes_received, t.bytes_sent, t.objects,
+         t.memory_bytes, t.peak_memory_bytes);
   };
   if constexpr (std::is_same_v<M, Start>) {
     each(message.session_id, message.server_name, message.driver, message.driver_reason, message.log_level,
@@ -84,7 +84,8 @@ Result<Message> decode_alternative(size_t index, wire::Reader& reader) {
     }
     return Message(std::move(message));
   } else {
-    return fail(ErrorKind::kProtocolViolation, "A control message has the unknown kind " + std::to_string(index) + ".");
+    return fail(ErrorKind::kProtocolViolation,
+                "A control message has the unknown kind " + std::to_string(index) + ".");
   }
 }
 
@@ -109,8 +110,10 @@ Status send(int fd, const Message& message) {
     sent = ::send(fd, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) return {};
-  if (errno == EAGAIN) return fail(ErrorKind::kOverloaded, "The other side of the control socket does not read.");
-  return fail(ErrorKind::kDisconnected, std::string("The control socket failed: ") + std::strerror(errno) + ".");
+  if (errno == EAGAIN)
+    return fail(ErrorKind::kOverloaded, "The other side of the control socket does not read.");
+  return fail(ErrorKind::kDisconnected,
+              std::string("The control socket failed: ") + std::strerror(errno) + ".");
 }
 
 Result<std::optional<Message>> receive(int fd) {
@@ -122,7 +125,8 @@ Result<std::optional<Message>> receive(int fd) {
   if (received == 0) return std::optional<Message>();
   if (received < 0) {
     if (errno == EAGAIN) return fail(ErrorKind::kOverloaded, "No control message is there yet.");
-    return fail(ErrorKind::kDisconnected, std::string("The control socket failed: ") + std::strerror(errno) + ".");
+    return fail(ErrorKind::kDisconnected,
+                std::string("The control socket failed: ") + std::strerror(errno) + ".");
   }
   if (static_cast<size_t>(received) > packet.size()) {
     return fail(ErrorKind::kProtocolViolation, "A control message of " + std::to_string(received) +

@@ -22,8 +22,8 @@ struct Start {
   std::string driver;         // path for dlopen, as a probe found it
   std::string driver_reason;  // a sentence, for the log
   std::string hello;          // wire::encode_hello; its lease terms are what was granted
-  uint32_t log_level = 1;  // LogLevel
-  std::string log_file;    // empty: standard error
+  uint32_t log_level = 1;     // LogLevel
+  std::string log_file;       // empty: standard error
   bool operator==(const Start&) const = default;
 };
 

@@ -61,7 +61,8 @@ void add_context_facts(const DriverApi& driver, CUdevice device, wire::DeviceSna
     if (driver.cuCtxGetApiVersion(context, &version) == CUDA_SUCCESS) snapshot.context_api_version = version;
     size_t free_bytes = 0;
     size_t total_bytes = 0;
-    if (driver.cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS) snapshot.free_memory_bytes = free_bytes;
+    if (driver.cuMemGetInfo_v2(&free_bytes, &total_bytes) == CUDA_SUCCESS)
+      snapshot.free_memory_bytes = free_bytes;
     driver.cuCtxSetCurrent(nullptr);
   }
   driver.cuDevicePrimaryCtxRelease_v2(device);
@@ -74,8 +75,8 @@ int32_t driver_version(const DriverApi& driver) {
   return driver.cuDriverGetVersion(&version) == CUDA_SUCCESS ? version : 0;
 }
 
-std::vector<wire::DeviceSnapshot> snapshot_devices(const DriverApi& driver, uint32_t count, ContextFacts facts,
-                                                   const MemoryLedger& ledger) {
+std::vector<wire::DeviceSnapshot> snapshot_devices(const DriverApi& driver, uint32_t count,
+                                                   ContextFacts facts, const MemoryLedger& ledger) {
   std::vector<wire::DeviceSnapshot> snapshots;
   for (uint32_t ordinal = 0; ordinal < count; ++ordinal) {
     wire::DeviceSnapshot& snapshot = snapshots.emplace_back();
@@ -84,7 +85,8 @@ std::vector<wire::DeviceSnapshot> snapshot_devices(const DriverApi& driver, uint
     add_identity(driver, device, snapshot);
     add_attributes(driver, device, snapshot);
     size_t total_bytes = 0;
-    if (driver.cuDeviceTotalMem_v2(&total_bytes, device) == CUDA_SUCCESS) snapshot.total_memory_bytes = total_bytes;
+    if (driver.cuDeviceTotalMem_v2(&total_bytes, device) == CUDA_SUCCESS)
+      snapshot.total_memory_bytes = total_bytes;
     snapshot.free_memory_bytes = snapshot.total_memory_bytes;
     if (facts == ContextFacts::kGather) add_context_facts(driver, device, snapshot);
     if (ledger.limited(ordinal)) {

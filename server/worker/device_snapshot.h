@@ -19,7 +19,7 @@ int32_t driver_version(const DriverApi& driver);
 // Devices 0 to `count` - 1, as the session may see them: where the ledger has a limit, memory is
 // the lease's. What the driver does not know, or was not asked, keeps its default. Leaves no
 // context behind and none current.
-std::vector<wire::DeviceSnapshot> snapshot_devices(const DriverApi& driver, uint32_t count, ContextFacts facts,
-                                                   const MemoryLedger& ledger);
+std::vector<wire::DeviceSnapshot> snapshot_devices(const DriverApi& driver, uint32_t count,
+                                                   ContextFacts facts, const MemoryLedger& ledger);
 
 }  // namespace outboard::server

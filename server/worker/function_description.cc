@@ -33,7 +33,8 @@ void add_attributes(wire::FunctionDescription& description, Query query) {
 
 }  // namespace
 
-wire::FunctionDescription describe_function(const DriverApi& driver, CUfunction function, bool with_attributes) {
+wire::FunctionDescription describe_function(const DriverApi& driver, CUfunction function,
+                                            bool with_attributes) {
   wire::FunctionDescription description;
   const char* name = nullptr;
   if (driver.cuFuncGetName(&name, function) == CUDA_SUCCESS && name != nullptr) description.name = name;
@@ -64,12 +65,14 @@ wire::FunctionDescription describe_kernel(const DriverApi& driver, CUkernel kern
   return description;
 }
 
-std::optional<std::vector<wire::FunctionDescription>> describe_module(const DriverApi& driver, CUmodule module) {
+std::optional<std::vector<wire::FunctionDescription>> describe_module(const DriverApi& driver,
+                                                                      CUmodule module) {
   unsigned count = 0;
   if (driver.cuModuleGetFunctionCount(&count, module) != CUDA_SUCCESS) return std::nullopt;
   std::vector<CUfunction> functions(std::min<size_t>(count, kMaxDescribedFunctions));
-  if (!functions.empty() && driver.cuModuleEnumerateFunctions(functions.data(), static_cast<unsigned>(functions.size()),
-                                                              module) != CUDA_SUCCESS) {
+  if (!functions.empty() &&
+      driver.cuModuleEnumerateFunctions(functions.data(), static_cast<unsigned>(functions.size()), module) !=
+          CUDA_SUCCESS) {
     return std::nullopt;
   }
   std::vector<wire::FunctionDescription> descriptions;
@@ -79,12 +82,14 @@ std::optional<std::vector<wire::FunctionDescription>> describe_module(const Driv
   return descriptions;
 }
 
-std::optional<std::vector<wire::FunctionDescription>> describe_library(const DriverApi& driver, CUlibrary library) {
+std::optional<std::vector<wire::FunctionDescription>> describe_library(const DriverApi& driver,
+                                                                       CUlibrary library) {
   unsigned count = 0;
   if (driver.cuLibraryGetKernelCount(&count, library) != CUDA_SUCCESS) return std::nullopt;
   std::vector<CUkernel> kernels(std::min<size_t>(count, kMaxDescribedFunctions));
-  if (!kernels.empty() && driver.cuLibraryEnumerateKernels(kernels.data(), static_cast<unsigned>(kernels.size()),
-                                                           library) != CUDA_SUCCESS) {
+  if (!kernels.empty() &&
+      driver.cuLibraryEnumerateKernels(kernels.data(), static_cast<unsigned>(kernels.size()), library) !=
+          CUDA_SUCCESS) {
     return std::nullopt;
   }
   // Without a context (a library may be loaded before there is one) attributes are asked for later.

@@ -19,12 +19,15 @@ inline constexpr size_t kMaxFunctionsWithAttributes = 256;
 inline constexpr size_t kMaxDescribedFunctions = 16384;
 
 // Parameters and attributes of one function or kernel. `device` is where kernel attributes hold.
-wire::FunctionDescription describe_function(const DriverApi& driver, CUfunction function, bool with_attributes);
+wire::FunctionDescription describe_function(const DriverApi& driver, CUfunction function,
+                                            bool with_attributes);
 wire::FunctionDescription describe_kernel(const DriverApi& driver, CUkernel kernel, CUdevice device,
                                           bool with_attributes);
 
 // All of them; nothing when the driver cannot enumerate (before CUDA 12.4).
-std::optional<std::vector<wire::FunctionDescription>> describe_module(const DriverApi& driver, CUmodule module);
-std::optional<std::vector<wire::FunctionDescription>> describe_library(const DriverApi& driver, CUlibrary library);
+std::optional<std::vector<wire::FunctionDescription>> describe_module(const DriverApi& driver,
+                                                                      CUmodule module);
+std::optional<std::vector<wire::FunctionDescription>> describe_library(const DriverApi& driver,
+                                                                       CUlibrary library);
 
 }  // namespace outboard::server

@@ -54,18 +54,21 @@ CUresult handle(Worker& worker, const wire::ContextSynchronizeRequest& request,
 
 // The session holds one reference however many the client has, so that this only makes sure that
 // the context exists.
-CUresult handle(Worker& worker, const wire::PrimaryContextRetainRequest& request, wire::PrimaryContextRetainReply&) {
+CUresult handle(Worker& worker, const wire::PrimaryContextRetainRequest& request,
+                wire::PrimaryContextRetainReply&) {
   if (request.device < 0) return CUDA_ERROR_INVALID_DEVICE;
   CUcontext context = nullptr;
   return worker.session().primary_context(static_cast<uint32_t>(request.device), &context);
 }
 
-CUresult handle(Worker& worker, const wire::PrimaryContextReleaseRequest& request, wire::PrimaryContextReleaseReply&) {
+CUresult handle(Worker& worker, const wire::PrimaryContextReleaseRequest& request,
+                wire::PrimaryContextReleaseReply&) {
   if (request.device < 0) return CUDA_ERROR_INVALID_DEVICE;
   return worker.session().release_primary_context(static_cast<uint32_t>(request.device));
 }
 
-CUresult handle(Worker& worker, const wire::PrimaryContextResetRequest& request, wire::PrimaryContextResetReply&) {
+CUresult handle(Worker& worker, const wire::PrimaryContextResetRequest& request,
+                wire::PrimaryContextResetReply&) {
   CUdevice device = 0;
   if (CUresult got = worker.driver().cuDeviceGet(&device, request.device); got != CUDA_SUCCESS) return got;
   const CUresult reset = worker.driver().cuDevicePrimaryCtxReset_v2(device);

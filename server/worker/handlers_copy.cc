@@ -20,12 +20,14 @@ CUresult handle(Worker& worker, const wire::MemcpyHtoDRequest& request, std::spa
   if (bulk.empty()) return CUDA_SUCCESS;
   const CUresult copied =
       worker.driver().cuMemcpyHtoDAsync_v2(request.destination, bulk.data(), bulk.size(), stream);
-  return copied != CUDA_SUCCESS || request.asynchronous ? copied : worker.driver().cuStreamSynchronize(stream);
+  return copied != CUDA_SUCCESS || request.asynchronous ? copied
+                                                        : worker.driver().cuStreamSynchronize(stream);
 }
 
 // Runs on a helper thread from beginning to end: the driver may block already while a copy to
 // pageable memory is issued.
-CUresult handle(Worker& worker, const wire::MemcpyDtoHRequest& request, BulkWork<wire::MemcpyDtoHReply>& work) {
+CUresult handle(Worker& worker, const wire::MemcpyDtoHRequest& request,
+                BulkWork<wire::MemcpyDtoHReply>& work) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   if (request.size_bytes > limits::kBulkChunkBytes) {
@@ -35,7 +37,8 @@ CUresult handle(Worker& worker, const wire::MemcpyDtoHRequest& request, BulkWork
              wire::MemcpyDtoHReply&, BulkBuffer& bulk) {
     bulk = session.bulk_pool.take(size_bytes);
     if (size_bytes == 0) return CUDA_SUCCESS;
-    const CUresult copied = session.driver.cuMemcpyDtoHAsync_v2(bulk.bytes().data(), source, size_bytes, stream);
+    const CUresult copied =
+        session.driver.cuMemcpyDtoHAsync_v2(bulk.bytes().data(), source, size_bytes, stream);
     return copied != CUDA_SUCCESS ? copied : session.driver.cuStreamSynchronize(stream);
   };
   return CUDA_SUCCESS;
@@ -44,7 +47,8 @@ CUresult handle(Worker& worker, const wire::MemcpyDtoHRequest& request, BulkWork
 CUresult handle(Worker& worker, const wire::MemcpyDtoDRequest& request, wire::MemcpyDtoDReply&) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
-  return worker.driver().cuMemcpyDtoDAsync_v2(request.destination, request.source, request.size_bytes, stream);
+  return worker.driver().cuMemcpyDtoDAsync_v2(request.destination, request.source, request.size_bytes,
+                                              stream);
 }
 
 CUresult handle(Worker& worker, const wire::MemcpyPeerRequest& request, wire::MemcpyPeerReply&) {
@@ -62,15 +66,13 @@ namespace {
 CUresult fill_row(const DriverApi& driver, const wire::MemsetRequest& request, CUstream stream) {
   switch (request.element_bytes) {
     case 1:
-      return driver.cuMemsetD8Async(request.destination, static_cast<unsigned char>(request.value), request.width,
-                                    stream);
+      return driver.cuMemsetD8Async(request.destination, static_cast<unsigned char>(request.value),
+                                    request.width, stream);
     case 2:
-      return driver.cuMemsetD16Async(request.destination, static_cast<unsigned short>(request.value), request.width,
-                                     stream);
-    case 4:
-      return driver.cuMemsetD32Async(request.destination, request.value, request.width, stream);
-    default:
-      return CUDA_ERROR_INVALID_VALUE;
+      return driver.cuMemsetD16Async(request.destination, static_cast<unsigned short>(request.value),
+                                     request.width, stream);
+    case 4: return driver.cuMemsetD32Async(request.destination, request.value, request.width, stream);
+    default: return CUDA_ERROR_INVALID_VALUE;
   }
 }
 
@@ -78,17 +80,16 @@ CUresult fill_rows(const DriverApi& driver, const wire::MemsetRequest& request, 
   switch (request.element_bytes) {
     case 1:
       return driver.cuMemsetD2D8Async(request.destination, request.pitch_bytes,
-                                      static_cast<unsigned char>(request.value), request.width, request.height,
-                                      stream);
+                                      static_cast<unsigned char>(request.value), request.width,
+                                      request.height, stream);
     case 2:
       return driver.cuMemsetD2D16Async(request.destination, request.pitch_bytes,
-                                       static_cast<unsigned short>(request.value), request.width, request.height,
-                                       stream);
+                                       static_cast<unsigned short>(request.value), request.width,
+                                       request.height, stream);
     case 4:
       return driver.cuMemsetD2D32Async(request.destination, request.pitch_bytes, request.value, request.width,
                                        request.height, stream);
-    default:
-      return CUDA_ERROR_INVALID_VALUE;
+    default: return CUDA_ERROR_INVALID_VALUE;
   }
 }
 

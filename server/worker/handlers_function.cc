@@ -12,7 +12,8 @@ constexpr int32_t kNoDevice = -1;  // the handle names a CUfunction; otherwise a
 
 }  // namespace
 
-CUresult handle(Worker& worker, const wire::GetFunctionInfoRequest& request, wire::GetFunctionInfoReply& reply) {
+CUresult handle(Worker& worker, const wire::GetFunctionInfoRequest& request,
+                wire::GetFunctionInfoReply& reply) {
   const auto function = worker.native_as<CUfunction>(HandleKind::kFunction, request.function);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   reply.description = describe_function(worker.driver(), *function, true);
@@ -35,15 +36,17 @@ CUresult handle(Worker& worker, const wire::FunctionGetAttributeRequest& request
   return got;
 }
 
-CUresult handle(Worker& worker, const wire::FunctionSetAttributeRequest& request, wire::FunctionSetAttributeReply&) {
+CUresult handle(Worker& worker, const wire::FunctionSetAttributeRequest& request,
+                wire::FunctionSetAttributeReply&) {
   const auto attribute = static_cast<CUfunction_attribute>(request.attribute);
   const auto native = worker.native(HandleKind::kFunction, request.function);
   if (!native) return CUDA_ERROR_INVALID_HANDLE;
   const auto address = static_cast<uintptr_t>(*native);
   return request.device == kNoDevice
-             ? worker.driver().cuFuncSetAttribute(reinterpret_cast<CUfunction>(address), attribute, request.value)
-             : worker.driver().cuKernelSetAttribute(attribute, request.value, reinterpret_cast<CUkernel>(address),
-                                                    request.device);
+             ? worker.driver().cuFuncSetAttribute(reinterpret_cast<CUfunction>(address), attribute,
+                                                  request.value)
+             : worker.driver().cuKernelSetAttribute(attribute, request.value,
+                                                    reinterpret_cast<CUkernel>(address), request.device);
 }
 
 CUresult handle(Worker& worker, const wire::FunctionSetCacheConfigRequest& request,
@@ -54,7 +57,8 @@ CUresult handle(Worker& worker, const wire::FunctionSetCacheConfigRequest& reque
   const auto address = static_cast<uintptr_t>(*native);
   return request.device == kNoDevice
              ? worker.driver().cuFuncSetCacheConfig(reinterpret_cast<CUfunction>(address), config)
-             : worker.driver().cuKernelSetCacheConfig(reinterpret_cast<CUkernel>(address), config, request.device);
+             : worker.driver().cuKernelSetCacheConfig(reinterpret_cast<CUkernel>(address), config,
+                                                      request.device);
 }
 
 }  // namespace outboard::server

@@ -30,7 +30,8 @@ CUresult kernel_node_parameters(const Worker& worker, const Request& request, Pa
 
 }  // namespace
 
-CUresult handle(Worker& worker, const wire::GraphAddKernelNodeRequest& request, wire::GraphAddKernelNodeReply&) {
+CUresult handle(Worker& worker, const wire::GraphAddKernelNodeRequest& request,
+                wire::GraphAddKernelNodeReply&) {
   const auto graph = worker.native_as<CUgraph>(HandleKind::kGraph, request.graph);
   if (!graph) return CUDA_ERROR_INVALID_HANDLE;
   std::vector<CUgraphNode> dependencies;
@@ -41,7 +42,8 @@ CUresult handle(Worker& worker, const wire::GraphAddKernelNodeRequest& request, 
   }
   PackedParameters packed(request.parameters);
   CUDA_KERNEL_NODE_PARAMS parameters;
-  if (CUresult made = kernel_node_parameters(worker, request, packed, parameters); made != CUDA_SUCCESS) return made;
+  if (CUresult made = kernel_node_parameters(worker, request, packed, parameters); made != CUDA_SUCCESS)
+    return made;
   CUgraphNode node = nullptr;
   const CUresult added = worker.driver().cuGraphAddKernelNode_v2(&node, *graph, dependencies.data(),
                                                                  dependencies.size(), &parameters);
@@ -59,7 +61,8 @@ CUresult handle(Worker& worker, const wire::GraphExecKernelNodeSetParamsRequest&
   if (!exec || !node) return CUDA_ERROR_INVALID_HANDLE;
   PackedParameters packed(request.parameters);
   CUDA_KERNEL_NODE_PARAMS parameters;
-  if (CUresult made = kernel_node_parameters(worker, request, packed, parameters); made != CUDA_SUCCESS) return made;
+  if (CUresult made = kernel_node_parameters(worker, request, packed, parameters); made != CUDA_SUCCESS)
+    return made;
   return worker.driver().cuGraphExecKernelNodeSetParams_v2(*exec, *node, &parameters);
 }
 

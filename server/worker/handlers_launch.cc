@@ -14,7 +14,8 @@ using wire::HandleKind;
 CUresult launch_extended(const Worker& worker, const wire::LaunchKernelRequest& request, CUfunction function,
                          CUstream stream, void** extra) {
   std::vector<CUlaunchAttribute> attributes;
-  if (CUresult made = to_native_attributes(worker, request.attributes, &attributes); made != CUDA_SUCCESS) return made;
+  if (CUresult made = to_native_attributes(worker, request.attributes, &attributes); made != CUDA_SUCCESS)
+    return made;
   // The cooperative entry point takes no packed parameters, the attribute means the same.
   if (request.cooperative) {
     CUlaunchAttribute cooperative{};
@@ -37,16 +38,18 @@ CUresult handle(Worker& worker, const wire::LaunchKernelRequest& request, wire::
   if (request.cooperative || !request.attributes.empty()) {
     return launch_extended(worker, request, *function, stream, parameters.extra());
   }
-  return worker.driver().cuLaunchKernel(*function, request.grid_x, request.grid_y, request.grid_z, request.block_x,
-                                        request.block_y, request.block_z, request.shared_bytes, stream, nullptr,
-                                        parameters.extra());
+  return worker.driver().cuLaunchKernel(*function, request.grid_x, request.grid_y, request.grid_z,
+                                        request.block_x, request.block_y, request.block_z,
+                                        request.shared_bytes, stream, nullptr, parameters.extra());
 }
 
-CUresult handle(Worker& worker, const wire::OccupancyClustersRequest& request, wire::OccupancyClustersReply& reply) {
+CUresult handle(Worker& worker, const wire::OccupancyClustersRequest& request,
+                wire::OccupancyClustersReply& reply) {
   const auto function = worker.native_as<CUfunction>(HandleKind::kFunction, request.function);
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   std::vector<CUlaunchAttribute> attributes;
-  if (CUresult made = to_native_attributes(worker, request.attributes, &attributes); made != CUDA_SUCCESS) return made;
+  if (CUresult made = to_native_attributes(worker, request.attributes, &attributes); made != CUDA_SUCCESS)
+    return made;
   const CUlaunchConfig config = launch_config(request, nullptr, attributes);
   int value = 0;
   const CUresult got = request.potential
@@ -56,7 +59,8 @@ CUresult handle(Worker& worker, const wire::OccupancyClustersRequest& request, w
   return got;
 }
 
-CUresult handle(Worker& worker, const wire::LaunchHostFunctionRequest& request, wire::LaunchHostFunctionReply&) {
+CUresult handle(Worker& worker, const wire::LaunchHostFunctionRequest& request,
+                wire::LaunchHostFunctionReply&) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   // What is recorded in a graph runs as often as the graph does.
@@ -64,7 +68,8 @@ CUresult handle(Worker& worker, const wire::LaunchHostFunctionRequest& request, 
   worker.driver().cuStreamIsCapturing(stream, &status);
   HostCallbacks& callbacks = worker.session().callbacks;
   auto* ticket = callbacks.issue(request.callback, status != CU_STREAM_CAPTURE_STATUS_NONE);
-  if (ticket == nullptr) return worker.violation("A host function has a number that is in use, or there are too many.");
+  if (ticket == nullptr)
+    return worker.violation("A host function has a number that is in use, or there are too many.");
   const CUresult launched = worker.driver().cuLaunchHostFunc(stream, &HostCallbacks::run, ticket);
   if (launched != CUDA_SUCCESS) callbacks.withdraw(ticket);
   return launched;

@@ -59,9 +59,9 @@ CUresult handle(Worker& worker, const wire::LinkAddDataRequest& request, std::sp
   }
   const std::string name(request.name);
   std::vector<std::byte> image(bulk.begin(), bulk.end());  // the driver's parameter is not const
-  const CUresult added = worker.driver().cuLinkAddData_v2(*state, static_cast<CUjitInputType>(request.type),
-                                                          image.data(), image.size(), name.c_str(),
-                                                          static_cast<unsigned>(ids.size()), ids.data(), values.data());
+  const CUresult added = worker.driver().cuLinkAddData_v2(
+      *state, static_cast<CUjitInputType>(request.type), image.data(), image.size(), name.c_str(),
+      static_cast<unsigned>(ids.size()), ids.data(), values.data());
   take_logs(worker, *state, reply);
   return added;
 }

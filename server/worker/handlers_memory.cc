@@ -40,15 +40,16 @@ CUresult handle(Worker& worker, const wire::MemAllocPitchRequest& request, wire:
   // The pitch is the driver's choice, so the size is known only afterwards. Rows are padded to at
   // most this much by every driver; what is not used goes back.
   constexpr uint64_t kMostPaddingBytes = 512;
-  if (request.width_bytes > UINT64_MAX / 4 || (request.height != 0 && request.width_bytes + kMostPaddingBytes >
-                                                                          UINT64_MAX / request.height)) {
+  if (request.width_bytes > UINT64_MAX / 4 ||
+      (request.height != 0 && request.width_bytes + kMostPaddingBytes > UINT64_MAX / request.height)) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   return allocate_accounted(worker, (request.width_bytes + kMostPaddingBytes) * request.height,
                             [&](CUdeviceptr* address, uint64_t& taken_bytes) {
                               size_t pitch = 0;
-                              const CUresult allocated = worker.driver().cuMemAllocPitch_v2(
-                                  address, &pitch, request.width_bytes, request.height, request.element_bytes);
+                              const CUresult allocated =
+                                  worker.driver().cuMemAllocPitch_v2(address, &pitch, request.width_bytes,
+                                                                     request.height, request.element_bytes);
                               reply.address = *address;
                               reply.pitch_bytes = pitch;
                               taken_bytes = pitch * request.height;
@@ -56,7 +57,8 @@ CUresult handle(Worker& worker, const wire::MemAllocPitchRequest& request, wire:
                             });
 }
 
-CUresult handle(Worker& worker, const wire::MemAllocManagedRequest& request, wire::MemAllocManagedReply& reply) {
+CUresult handle(Worker& worker, const wire::MemAllocManagedRequest& request,
+                wire::MemAllocManagedReply& reply) {
   return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
     const CUresult allocated = worker.driver().cuMemAllocManaged(address, request.size_bytes, request.flags);
     reply.address = *address;
@@ -75,9 +77,8 @@ CUresult handle(Worker& worker, const wire::MemAllocAsyncRequest& request, wire:
   }
   return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
     const CUresult allocated =
-        pool != nullptr
-            ? worker.driver().cuMemAllocFromPoolAsync(address, request.size_bytes, pool, stream)
-            : worker.driver().cuMemAllocAsync(address, request.size_bytes, stream);
+        pool != nullptr ? worker.driver().cuMemAllocFromPoolAsync(address, request.size_bytes, pool, stream)
+                        : worker.driver().cuMemAllocAsync(address, request.size_bytes, stream);
     reply.address = *address;
     return allocated;
   });
@@ -85,7 +86,8 @@ CUresult handle(Worker& worker, const wire::MemAllocAsyncRequest& request, wire:
 
 CUresult handle(Worker& worker, const wire::MemFreeRequest& request, wire::MemFreeReply&) {
   const CUresult freed = worker.driver().cuMemFree_v2(request.address);
-  if (freed == CUDA_SUCCESS) worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
+  if (freed == CUDA_SUCCESS)
+    worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
   return freed;
 }
 
@@ -93,14 +95,16 @@ CUresult handle(Worker& worker, const wire::MemFreeAsyncRequest& request, wire::
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   const CUresult freed = worker.driver().cuMemFreeAsync(request.address, stream);
-  if (freed == CUDA_SUCCESS) worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
+  if (freed == CUDA_SUCCESS)
+    worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
   return freed;
 }
 
 CUresult handle(Worker& worker, const wire::MemGetInfoRequest&, wire::MemGetInfoReply& reply) {
   size_t free_bytes = 0;
   size_t total_bytes = 0;
-  if (CUresult got = worker.driver().cuMemGetInfo_v2(&free_bytes, &total_bytes); got != CUDA_SUCCESS) return got;
+  if (CUresult got = worker.driver().cuMemGetInfo_v2(&free_bytes, &total_bytes); got != CUDA_SUCCESS)
+    return got;
   reply.free_bytes = free_bytes;
   reply.total_bytes = total_bytes;
   uint32_t device = 0;
@@ -136,8 +140,7 @@ size_t pointer_attribute_bytes(uint32_t attribute) {
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
-    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
-      return 4;
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: return 4;
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
     case CU_POINTER_ATTRIBUTE_BUFFER_ID:
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
@@ -145,10 +148,8 @@ size_t pointer_attribute_bytes(uint32_t attribute) {
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:
     case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR:
-    case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID:
-      return 8;
-    default:
-      return 0;
+    case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID: return 8;
+    default: return 0;
   }
 }
 

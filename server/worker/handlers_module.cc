@@ -20,7 +20,8 @@ constexpr uint8_t kLibrary = 1;
 // Names what was created, or ends the session.
 template <typename T>
 CUresult name_created(Worker& worker, HandleKind kind, wire::Handle handle, T* native) {
-  if (Status named = worker.name_object(kind, handle, native); !named) return worker.violation(named.error().message);
+  if (Status named = worker.name_object(kind, handle, native); !named)
+    return worker.violation(named.error().message);
   return CUDA_SUCCESS;
 }
 
@@ -41,8 +42,8 @@ CUresult load_module(Worker& worker, wire::Handle handle, const void* image, Jit
 CUresult load_library(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
                       wire::LoadModuleReply& reply) {
   CUlibrary library = nullptr;
-  const CUresult loaded = worker.driver().cuLibraryLoadData(&library, image, jit.options(), jit.values(), jit.count(),
-                                                            nullptr, nullptr, 0);
+  const CUresult loaded = worker.driver().cuLibraryLoadData(&library, image, jit.options(), jit.values(),
+                                                            jit.count(), nullptr, nullptr, 0);
   if (loaded != CUDA_SUCCESS) return loaded;
   if (auto functions = describe_library(worker.driver(), library)) {
     reply.enumerated = true;
@@ -69,7 +70,8 @@ CUresult handle(Worker& worker, const wire::LoadModuleRequest& request, std::spa
   }
   const auto image = ModuleImage::open(bulk);
   if (!image) {
-    reply.error_log = "The image is damaged: its headers announce more than it holds, or it is no image at all.";
+    reply.error_log =
+        "The image is damaged: its headers announce more than it holds, or it is no image at all.";
     return CUDA_ERROR_INVALID_IMAGE;
   }
   JitOptions jit(request.info_log_bytes, request.error_log_bytes);
@@ -104,14 +106,15 @@ CUresult handle(Worker& worker, const wire::UnloadModuleRequest& request, wire::
 namespace {
 
 // Finds a function by name and gives it the client's handle. `description` may be null.
-CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::string_view name, wire::Handle handle,
-                       wire::FunctionDescription* description) {
+CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::string_view name,
+                       wire::Handle handle, wire::FunctionDescription* description) {
   const std::string name_text(name);
   if (kind == kLibrary) {
     const auto library = worker.native_as<CUlibrary>(HandleKind::kLibrary, module);
     if (!library) return CUDA_ERROR_INVALID_HANDLE;
     CUkernel kernel = nullptr;
-    if (CUresult got = worker.driver().cuLibraryGetKernel(&kernel, *library, name_text.c_str()); got != CUDA_SUCCESS) {
+    if (CUresult got = worker.driver().cuLibraryGetKernel(&kernel, *library, name_text.c_str());
+        got != CUDA_SUCCESS) {
       return got;
     }
     if (description != nullptr) {
@@ -124,7 +127,8 @@ CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::s
   const auto loaded = worker.native_as<CUmodule>(HandleKind::kModule, module);
   if (!loaded) return CUDA_ERROR_INVALID_HANDLE;
   CUfunction function = nullptr;
-  if (CUresult got = worker.driver().cuModuleGetFunction(&function, *loaded, name_text.c_str()); got != CUDA_SUCCESS) {
+  if (CUresult got = worker.driver().cuModuleGetFunction(&function, *loaded, name_text.c_str());
+      got != CUDA_SUCCESS) {
     return got;
   }
   if (description != nullptr) *description = describe_function(worker.driver(), function, true);
@@ -134,7 +138,8 @@ CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::s
 }  // namespace
 
 CUresult handle(Worker& worker, const wire::GetFunctionRequest& request, wire::GetFunctionReply& reply) {
-  return bind_function(worker, request.module, request.kind, request.name, request.function, &reply.description);
+  return bind_function(worker, request.module, request.kind, request.name, request.function,
+                       &reply.description);
 }
 
 CUresult handle(Worker& worker, const wire::BindFunctionRequest& request, wire::BindFunctionReply&) {
@@ -169,7 +174,8 @@ CUresult handle(Worker& worker, const wire::LibraryGetModuleRequest& request, wi
   return name_created(worker, HandleKind::kModule, request.module, module);
 }
 
-CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request, wire::KernelGetFunctionReply&) {
+CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request,
+                wire::KernelGetFunctionReply&) {
   const auto kernel = worker.native_as<CUkernel>(HandleKind::kFunction, request.kernel);
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
   CUfunction function = nullptr;

@@ -78,13 +78,14 @@ CUresult handle(Worker& worker, const wire::CopyRegionRequest& request, wire::Co
   return worker.driver().cuMemcpy3DAsync_v2(&copy, stream);
 }
 
-CUresult handle(Worker& worker, const wire::CopyRegionFromHostRequest& request, std::span<const std::byte> bulk,
-                wire::CopyRegionFromHostReply&) {
+CUresult handle(Worker& worker, const wire::CopyRegionFromHostRequest& request,
+                std::span<const std::byte> bulk, wire::CopyRegionFromHostReply&) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   const auto size_bytes = packed_bytes(request.width_bytes, request.height, request.depth);
   if (!size_bytes || *size_bytes != bulk.size()) {
-    return worker.violation("The data of a copy to the device does not have the length that its extents need.");
+    return worker.violation(
+        "The data of a copy to the device does not have the length that its extents need.");
   }
   if (*size_bytes == 0) return CUDA_SUCCESS;
   CUDA_MEMCPY3D copy = extents(request);
@@ -95,7 +96,8 @@ CUresult handle(Worker& worker, const wire::CopyRegionFromHostRequest& request, 
   copy.srcHeight = request.height;
   const CUresult copied = worker.driver().cuMemcpy3DAsync_v2(&copy, stream);
   // As in handlers_copy.cc: streams that wait for no other rely on a synchronous copy to be over.
-  return copied != CUDA_SUCCESS || request.asynchronous ? copied : worker.driver().cuStreamSynchronize(stream);
+  return copied != CUDA_SUCCESS || request.asynchronous ? copied
+                                                        : worker.driver().cuStreamSynchronize(stream);
 }
 
 CUresult handle(Worker& worker, const wire::CopyRegionToHostRequest& request,
@@ -110,7 +112,7 @@ CUresult handle(Worker& worker, const wire::CopyRegionToHostRequest& request,
   copy.dstPitch = request.width_bytes;
   copy.dstHeight = request.height;
   work = [&session = worker.session(), stream, copy, size = *size_bytes](wire::CopyRegionToHostReply&,
-                                                                        BulkBuffer& bulk) mutable {
+                                                                         BulkBuffer& bulk) mutable {
     bulk = session.bulk_pool.take(size);
     if (size == 0) return CUDA_SUCCESS;
     copy.dstHost = bulk.bytes().data();

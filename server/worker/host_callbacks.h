@@ -25,7 +25,8 @@ class HostCallbacks {
   };
 
   // `tell_client` announces a callback that is due; called on a thread of the driver.
-  explicit HostCallbacks(std::function<void(uint64_t id)> tell_client) : tell_client_(std::move(tell_client)) {}
+  explicit HostCallbacks(std::function<void(uint64_t id)> tell_client)
+      : tell_client_(std::move(tell_client)) {}
   HostCallbacks(const HostCallbacks&) = delete;
   ~HostCallbacks() { close(); }
 

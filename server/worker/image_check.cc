@@ -37,7 +37,8 @@ bool elf_is_bounded(std::span<const std::byte> image) {
   }
   for (size_t i = 0; i < header.e_shnum; ++i) {
     const auto section = read_at<Elf64_Shdr>(image, header.e_shoff + i * sizeof(Elf64_Shdr));
-    if (section.sh_type != SHT_NOBITS && !table_fits(section.sh_offset, 1, section.sh_size, image.size())) return false;
+    if (section.sh_type != SHT_NOBITS && !table_fits(section.sh_offset, 1, section.sh_size, image.size()))
+      return false;
   }
   for (size_t i = 0; i < header.e_phnum; ++i) {
     const auto segment = read_at<Elf64_Phdr>(image, header.e_phoff + i * sizeof(Elf64_Phdr));
@@ -51,14 +52,16 @@ bool fatbin_is_bounded(std::span<const std::byte> image) {
   constexpr size_t kLeastEntryBytes = 16;
   const uint64_t header_bytes = read_at<uint16_t>(image, 6);
   const uint64_t entries_bytes = read_at<uint64_t>(image, 8);
-  if (header_bytes < kFatbinHeaderBytes || !table_fits(header_bytes, 1, entries_bytes, image.size())) return false;
+  if (header_bytes < kFatbinHeaderBytes || !table_fits(header_bytes, 1, entries_bytes, image.size()))
+    return false;
   uint64_t offset = header_bytes;
   const uint64_t end = header_bytes + entries_bytes;
   while (offset < end) {
     if (end - offset < kLeastEntryBytes) return false;
     const uint64_t entry_header = read_at<uint32_t>(image, offset + 4);
     const uint64_t payload = read_at<uint64_t>(image, offset + 8);
-    if (entry_header < kLeastEntryBytes || entry_header > end - offset || payload > end - offset - entry_header) {
+    if (entry_header < kLeastEntryBytes || entry_header > end - offset ||
+        payload > end - offset - entry_header) {
       return false;
     }
     offset += entry_header + payload;
@@ -74,7 +77,8 @@ bool image_is_bounded(std::span<const std::byte> image) {
     if (magic == kWrapperMagic) return false;
     if (magic == kFatbinMagic) return fatbin_is_bounded(image);
   }
-  if (image.size() >= SELFMAG && std::memcmp(image.data(), ELFMAG, SELFMAG) == 0) return elf_is_bounded(image);
+  if (image.size() >= SELFMAG && std::memcmp(image.data(), ELFMAG, SELFMAG) == 0)
+    return elf_is_bounded(image);
   return !image.empty() && image.back() == std::byte{0};
 }
 

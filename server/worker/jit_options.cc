@@ -51,10 +51,8 @@ bool JitOptions::is_number(uint32_t option) {
     case CU_JIT_MIN_CTA_PER_SM:
     case CU_JIT_MAX_THREADS_PER_BLOCK:
     case CU_JIT_OVERRIDE_DIRECTIVE_VALUES:
-    case CU_JIT_SPLIT_COMPILE:
-      return true;
-    default:
-      return false;
+    case CU_JIT_SPLIT_COMPILE: return true;
+    default: return false;
   }
 }
 

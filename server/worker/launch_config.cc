@@ -21,10 +21,8 @@ CUresult to_native_attribute(const Worker& worker, const wire::LaunchAttribute& 
       }
       return CUDA_SUCCESS;
     }
-    case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:
-      return CUDA_ERROR_NOT_SUPPORTED;
-    default:
-      return CUDA_SUCCESS;
+    case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE: return CUDA_ERROR_NOT_SUPPORTED;
+    default: return CUDA_SUCCESS;
   }
 }
 

@@ -18,7 +18,8 @@ CUresult to_native_attributes(const Worker& worker, const std::vector<wire::Laun
 
 // `attributes` must outlive the result.
 template <typename Request>
-CUlaunchConfig launch_config(const Request& request, CUstream stream, std::vector<CUlaunchAttribute>& attributes) {
+CUlaunchConfig launch_config(const Request& request, CUstream stream,
+                             std::vector<CUlaunchAttribute>& attributes) {
   CUlaunchConfig config{};
   config.gridDimX = request.grid_x;
   config.gridDimY = request.grid_y;

@@ -61,9 +61,9 @@ Result<Handle> ObjectTable::adopt(HandleKind kind, uint64_t native, ObjectOrigin
   } else if (objects.next_server_index < kMaxServerIndex) {
     index = objects.next_server_index++;
   } else {
-    return fail(ErrorKind::kOverloaded,
-                "The session has 4194304 objects of kind " + std::to_string(static_cast<int>(kind)) +
-                    " that the driver made; that is the limit.");
+    return fail(ErrorKind::kOverloaded, "The session has 4194304 objects of kind " +
+                                            std::to_string(static_cast<int>(kind)) +
+                                            " that the driver made; that is the limit.");
   }
   Slot& slot = make_slot(objects.server_pages, index);
   slot = Slot{native, slot.generation + 1, true, origin};

@@ -69,9 +69,7 @@ class ObjectTable {
 
   static bool known_kind(wire::HandleKind kind);
   Directory& directory(wire::HandleKind kind) { return directories_[static_cast<size_t>(kind)]; }
-  const Directory& directory(wire::HandleKind kind) const {
-    return directories_[static_cast<size_t>(kind)];
-  }
+  const Directory& directory(wire::HandleKind kind) const { return directories_[static_cast<size_t>(kind)]; }
   const Slot* slot(wire::HandleKind kind, wire::Handle handle) const;
   static Slot& make_slot(std::vector<std::unique_ptr<Page>>& pages, uint32_t index);
 

@@ -47,7 +47,8 @@ Status Outbox::flush() {
 Status Outbox::flush_locked(Lock& lock) {
   sending_ = true;
   while (status_ && !closed_ &&
-         (!open_.replies.empty() || !open_.notices.empty() || acknowledged_ > acknowledged_sent_ || answer_due_)) {
+         (!open_.replies.empty() || !open_.notices.empty() || acknowledged_ > acknowledged_sent_ ||
+          answer_due_)) {
     std::swap(open_, flying_);
     answer_due_ = false;
     acknowledged_sent_ = acknowledged_;

@@ -16,8 +16,8 @@ Result<std::unique_ptr<OutputCapture>> OutputCapture::start() {
   std::unique_ptr<OutputCapture> capture(new OutputCapture);
   int output[2];
   if (::pipe2(output, O_CLOEXEC) != 0) {
-    return fail(ErrorKind::kInternal, std::string("A pipe for kernels' output could not be made: ") +
-                                          std::strerror(errno) + ".");
+    return fail(ErrorKind::kInternal,
+                std::string("A pipe for kernels' output could not be made: ") + std::strerror(errno) + ".");
   }
   capture->read_fd_ = output[0];
   ::fcntl(output[0], F_SETFL, O_NONBLOCK);
@@ -26,8 +26,8 @@ Result<std::unique_ptr<OutputCapture>> OutputCapture::start() {
   const bool replaced = ::dup2(output[1], STDOUT_FILENO) >= 0;
   ::close(output[1]);
   if (!replaced || ::pipe2(capture->stop_fds_, O_CLOEXEC) != 0) {
-    return fail(ErrorKind::kInternal, std::string("Standard output could not be replaced: ") +
-                                          std::strerror(errno) + ".");
+    return fail(ErrorKind::kInternal,
+                std::string("Standard output could not be replaced: ") + std::strerror(errno) + ".");
   }
   // Drivers write through stdio; what stays in its buffer would come too late.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);

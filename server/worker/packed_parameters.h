@@ -14,7 +14,8 @@ class PackedParameters {
  public:
   explicit PackedParameters(std::span<const std::byte> buffer)
       : size_bytes_(buffer.size()),
-        extra_{CU_LAUNCH_PARAM_BUFFER_POINTER, const_cast<std::byte*>(buffer.data()),  // the driver only reads it
+        extra_{CU_LAUNCH_PARAM_BUFFER_POINTER,
+               const_cast<std::byte*>(buffer.data()),  // the driver only reads it
                CU_LAUNCH_PARAM_BUFFER_SIZE, &size_bytes_, CU_LAUNCH_PARAM_END} {}
   PackedParameters(const PackedParameters&) = delete;
   PackedParameters& operator=(const PackedParameters&) = delete;

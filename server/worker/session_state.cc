@@ -27,7 +27,8 @@ CUresult SessionState::primary_context(uint32_t device, CUcontext* context) {
   std::lock_guard lock(primary_mutex_);
   if (primary_[device] == nullptr) {
     CUdevice ordinal = 0;
-    if (CUresult got = driver.cuDeviceGet(&ordinal, static_cast<int>(device)); got != CUDA_SUCCESS) return got;
+    if (CUresult got = driver.cuDeviceGet(&ordinal, static_cast<int>(device)); got != CUDA_SUCCESS)
+      return got;
     const CUresult retained = driver.cuDevicePrimaryCtxRetain(&primary_[device], ordinal);
     if (retained != CUDA_SUCCESS) {
       primary_[device] = nullptr;

@@ -17,7 +17,8 @@ class Uploads {
   static constexpr size_t kMaxOpen = 4;
 
   // Adds a chunk. Not empty: what the client did wrong, as a sentence.
-  std::string add(uint32_t upload, uint64_t total_bytes, uint64_t offset_bytes, std::span<const std::byte> chunk) {
+  std::string add(uint32_t upload, uint64_t total_bytes, uint64_t offset_bytes,
+                  std::span<const std::byte> chunk) {
     auto it = open_.find(upload);
     if (it == open_.end()) {
       if (upload == 0 || total_bytes > kMaxBytes || offset_bytes != 0) {

@@ -59,9 +59,9 @@ Status WorkerSession::welcome() {
   welcome.driver_name = config_.driver_name;
   welcome.driver_version = driver_version(state_.driver);
   welcome.granted = config_.hello.requested;
-  welcome.devices = snapshot_devices(
-      state_.driver, state_.devices, config_.contexts_are_cheap ? ContextFacts::kGather : ContextFacts::kSkip,
-      state_.ledger);
+  welcome.devices = snapshot_devices(state_.driver, state_.devices,
+                                     config_.contexts_are_cheap ? ContextFacts::kGather : ContextFacts::kSkip,
+                                     state_.ledger);
   if (config_.on_welcome) config_.on_welcome(state_.devices);
   return wire::send_welcome(transport_, welcome);
 }
@@ -137,10 +137,12 @@ Status WorkerSession::check(const wire::Command& command) const {
   }
   const wire::OpcodeInfo info = wire::opcode_info(command.opcode);
   const auto broken = [&](const char* what) {
-    return violation(text("Command ", command.sequence, " (", wire::opcode_name(command.opcode), ") ", what, "."));
+    return violation(
+        text("Command ", command.sequence, " (", wire::opcode_name(command.opcode), ") ", what, "."));
   };
   if (!command.wants_reply && !info.no_reply) return broken("asks for no reply, but has something to tell");
-  if (command.bulk_bytes != 0 && !info.request_bulk) return broken("carries bulk data, but has no use for any");
+  if (command.bulk_bytes != 0 && !info.request_bulk)
+    return broken("carries bulk data, but has no use for any");
   return {};
 }
 
@@ -180,34 +182,35 @@ Status WorkerSession::process(Worker& worker, const wire::Command& command) {
 // now, because later commands are behind it in the stream.
 Status WorkerSession::defer(const wire::Command& command, DeferredCall work) {
   const DeferredError deferred = std::exchange(deferred_, {});
-  const bool queued = waiters_->submit(
-      [this, deferred, work = std::move(work), opcode = command.opcode, sequence = command.sequence,
-       context = command.context, capture_mode = command.capture_mode](Worker& helper) {
-        CommandOutput output;
-        CUresult result = helper.enter(context, capture_mode);
-        if (result == CUDA_SUCCESS) result = work(output);
-        if (result != CUDA_SUCCESS) output.bulk.reset();  // it may be uninitialised
-        forward_output();
-        state_.counters.count_command(static_cast<uint16_t>(opcode), result != CUDA_SUCCESS);
-        state_.counters.count_reply();
-        outbox_.add({.sequence = sequence,
-                     .result = result,
-                     .deferred = deferred,
-                     .body = output.body.view(),
-                     .bulk = std::move(output.bulk)});
-        // A failure ends the session where it is received next.
-        [[maybe_unused]] const Status flushed = outbox_.flush();
-      });
+  const bool queued = waiters_->submit([this, deferred, work = std::move(work), opcode = command.opcode,
+                                        sequence = command.sequence, context = command.context,
+                                        capture_mode = command.capture_mode](Worker& helper) {
+    CommandOutput output;
+    CUresult result = helper.enter(context, capture_mode);
+    if (result == CUDA_SUCCESS) result = work(output);
+    if (result != CUDA_SUCCESS) output.bulk.reset();  // it may be uninitialised
+    forward_output();
+    state_.counters.count_command(static_cast<uint16_t>(opcode), result != CUDA_SUCCESS);
+    state_.counters.count_reply();
+    outbox_.add({.sequence = sequence,
+                 .result = result,
+                 .deferred = deferred,
+                 .body = output.body.view(),
+                 .bulk = std::move(output.bulk)});
+    // A failure ends the session where it is received next.
+    [[maybe_unused]] const Status flushed = outbox_.flush();
+  });
   if (queued) return {};
-  return violation(text("More than ", config_.max_queued_waits, " calls of the client wait at the same time."));
+  return violation(
+      text("More than ", config_.max_queued_waits, " calls of the client wait at the same time."));
 }
 
 void WorkerSession::finish(const wire::Command& command, CUresult result, CommandOutput& output) {
   const bool failed = result != CUDA_SUCCESS;
   state_.counters.count_command(static_cast<uint16_t>(command.opcode), failed);
   if (failed && log_.enabled(LogLevel::kDebug)) {
-    log_.debug(text("Command ", command.sequence, " (", wire::opcode_name(command.opcode), ") failed with CUresult ",
-                    static_cast<int>(result), "."));
+    log_.debug(text("Command ", command.sequence, " (", wire::opcode_name(command.opcode),
+                    ") failed with CUresult ", static_cast<int>(result), "."));
   }
   if (!command.wants_reply) {
     if (failed && deferred_.result == CUDA_SUCCESS) deferred_ = {result, command.opcode};
@@ -256,8 +259,8 @@ void WorkerSession::fail_from_backlog(const Status& status) {
     backlog_status_ = status;
   }
   // Ends the dispatch thread's receive(); end() then says why.
-  [[maybe_unused]] const Status told = outbox_.say_goodbye(
-      {.orderly = false, .kind = status.error().kind, .message = status.error().message});
+  [[maybe_unused]] const Status told =
+      outbox_.say_goodbye({.orderly = false, .kind = status.error().kind, .message = status.error().message});
   transport_.shutdown();
 }
 
@@ -302,7 +305,8 @@ SessionTotals WorkerSession::totals() const {
   return totals;
 }
 
-SessionEnd serve_session(transport::Transport& transport, const DriverApi& driver, SessionConfig config, Logger log) {
+SessionEnd serve_session(transport::Transport& transport, const DriverApi& driver, SessionConfig config,
+                         Logger log) {
   return WorkerSession(transport, driver, std::move(config), std::move(log)).run();
 }
 

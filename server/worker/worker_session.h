@@ -86,7 +86,8 @@ class WorkerSession {
   Worker worker_;          // the dispatch thread's view
   Worker backlog_worker_;  // the backlog's
   uint64_t expected_sequence_ = 1;
-  DeferredError deferred_;  // belongs to whoever processes: the dispatch thread, or the backlog while it is active
+  DeferredError
+      deferred_;  // belongs to whoever processes: the dispatch thread, or the backlog while it is active
   bool client_left_ = false;
   std::mutex end_mutex_;
   std::string stop_reason_;  // guarded by end_mutex_; empty: not asked to stop
@@ -97,6 +98,7 @@ class WorkerSession {
 };
 
 // A whole session in one call, for programs and tests that need no control over it.
-SessionEnd serve_session(transport::Transport& transport, const DriverApi& driver, SessionConfig config, Logger log);
+SessionEnd serve_session(transport::Transport& transport, const DriverApi& driver, SessionConfig config,
+                         Logger log);
 
 }  // namespace outboard::server

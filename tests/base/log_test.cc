@@ -1,8 +1,8 @@
+#include <fnmatch.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cerrno>
-#include <regex>
 #include <thread>
 
 #include "protocol/base/log.h"
@@ -19,9 +19,10 @@ TEST(Log, WritesOneLineWithTimeProcessLevelAndName) {
       Logger::open({.level = LogLevel::kInfo, .file_path = folder.path("log"), .name = "worker 3"});
   ASSERT_TRUE(logger);
   logger->info("The session {} has started.");  // braces are text, not a format
-  const std::regex expected(
-      R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[\d+\] info worker 3: The session \{\} has started\.\n)");
-  EXPECT_TRUE(std::regex_match(folder.read("log"), expected)) << folder.read("log");
+  const char* expected =
+      "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9].[0-9][0-9][0-9]Z "
+      "\\[[0-9]*\\] info worker 3: The session {} has started.\n";
+  EXPECT_EQ(::fnmatch(expected, folder.read("log").c_str(), 0), 0) << folder.read("log");
 }
 
 TEST(Log, LeavesOutWhatIsBelowTheLevel) {
@@ -71,10 +72,12 @@ TEST(Log, LinesOfManyThreadsStayWhole) {
   }
   for (auto& thread : threads) thread.join();
   std::istringstream lines(folder.read("log"));
-  const std::regex whole(R"(.*warn x: (a{50}|b{50}|c{50}|d{50}))");
   int count = 0;
-  for (std::string line; std::getline(lines, line); ++count)
-    ASSERT_TRUE(std::regex_match(line, whole)) << line;
+  for (std::string line; std::getline(lines, line); ++count) {
+    ASSERT_FALSE(line.empty());
+    ASSERT_TRUE(line.ends_with(" warn x: " + std::string(50, line.back()))) << line;
+    ASSERT_EQ(line.find('Z'), line.rfind('Z')) << "two lines in one: " << line;
+  }
   EXPECT_EQ(count, 400);
 }
 

@@ -43,9 +43,10 @@ class Calls : public testing::Test {
     EXPECT_EQ(calls::cuModuleGetFunction(client_, &function, module(), "kernel"), CUDA_SUCCESS);
     return function;
   }
-  CUresult launch(CUfunction function, unsigned grid, unsigned block, unsigned shared = 0, void** parameters = nullptr,
-                  void** extra = nullptr, CUstream stream = nullptr) {
-    return calls::cuLaunchKernel(client_, function, grid, 1, 1, block, 1, 1, shared, stream, parameters, extra);
+  CUresult launch(CUfunction function, unsigned grid, unsigned block, unsigned shared = 0,
+                  void** parameters = nullptr, void** extra = nullptr, CUstream stream = nullptr) {
+    return calls::cuLaunchKernel(client_, function, grid, 1, 1, block, 1, 1, shared, stream, parameters,
+                                 extra);
   }
 
   ClientTest test_;
@@ -128,7 +129,8 @@ TEST_F(Calls, LaunchesPackTheirParameters) {
 TEST_F(Calls, LaunchesTakeAPackedBufferToo) {
   uint64_t buffer[2] = {1, 2};
   size_t size = sizeof buffer;
-  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, buffer, CU_LAUNCH_PARAM_BUFFER_SIZE, &size, CU_LAUNCH_PARAM_END};
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, buffer, CU_LAUNCH_PARAM_BUFFER_SIZE, &size,
+                   CU_LAUNCH_PARAM_END};
   const CUfunction function = kernel();
   ASSERT_EQ(launch(function, 1, 1, 0, nullptr, extra), CUDA_SUCCESS);
   const auto request = test_.server.commands_of(wire::Opcode::kLaunchKernel, 1)[0];
@@ -162,12 +164,15 @@ TEST_F(Calls, ImpossibleLaunchesAreRefusedAtOnce) {
             CUDA_ERROR_INVALID_HANDLE);
   EXPECT_TRUE(test_.server.commands_of(wire::Opcode::kLaunchKernel).empty());
   // More dynamic shared memory may be asked for first.
-  EXPECT_EQ(calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 100000),
-            CUDA_SUCCESS);
+  EXPECT_EQ(
+      calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 100000),
+      CUDA_SUCCESS);
   EXPECT_EQ(launch(function, 1, 1, 49089, parameters), CUDA_SUCCESS);
-  EXPECT_EQ(calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232448),
+  EXPECT_EQ(
+      calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 232448),
+      CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_NUM_REGS, 1),
             CUDA_ERROR_INVALID_VALUE);
-  EXPECT_EQ(calls::cuFuncSetAttribute(client_, function, CU_FUNC_ATTRIBUTE_NUM_REGS, 1), CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST_F(Calls, ACooperativeLaunchIsJudgedAtOnce) {
@@ -179,8 +184,9 @@ TEST_F(Calls, ACooperativeLaunchIsJudgedAtOnce) {
   int number = 0;
   uint64_t pointer = 0;
   void* parameters[] = {&number, &pointer};
-  EXPECT_EQ(calls::cuLaunchCooperativeKernel(client_, kernel(), 1000000, 1, 1, 64, 1, 1, 0, nullptr, parameters),
-            CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
+  EXPECT_EQ(
+      calls::cuLaunchCooperativeKernel(client_, kernel(), 1000000, 1, 1, 64, 1, 1, 0, nullptr, parameters),
+      CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE);
 }
 
 TEST_F(Calls, FunctionsAreKnownWithTheLoad) {
@@ -211,7 +217,8 @@ TEST_F(Calls, FunctionsAreKnownWithTheLoad) {
 }
 
 TEST_F(Calls, DriversThatCannotListFunctionsAreAskedByName) {
-  test_.server.on(wire::Opcode::kLoadModule, [](const SeenCommand&) { return answer_with(wire::LoadModuleReply{}); });
+  test_.server.on(wire::Opcode::kLoadModule,
+                  [](const SeenCommand&) { return answer_with(wire::LoadModuleReply{}); });
   test_.server.on(wire::Opcode::kGetFunction, [](const SeenCommand& seen) {
     if (seen.as<wire::GetFunctionRequest>().name != "kernel") return Answer{CUDA_ERROR_NOT_FOUND, {}, {}};
     wire::GetFunctionReply reply;
@@ -244,10 +251,12 @@ TEST_F(Calls, JitLogsReachTheCallersBuffers) {
     return answer;
   });
   char log[16] = "untouched";
-  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, CU_JIT_OPTIMIZATION_LEVEL};
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES,
+                            CU_JIT_OPTIMIZATION_LEVEL};
   void* values[] = {log, reinterpret_cast<void*>(sizeof log), reinterpret_cast<void*>(2)};
   CUmodule loaded = nullptr;
-  EXPECT_EQ(calls::cuModuleLoadDataEx(client_, &loaded, ".version 9.0\n", 3, options, values), CUDA_ERROR_INVALID_PTX);
+  EXPECT_EQ(calls::cuModuleLoadDataEx(client_, &loaded, ".version 9.0\n", 3, options, values),
+            CUDA_ERROR_INVALID_PTX);
   EXPECT_STREQ(log, "line 3, column ");
   EXPECT_EQ(reinterpret_cast<uintptr_t>(values[1]), 15u);
   EXPECT_EQ(calls::cuModuleLoadDataEx(client_, &loaded, ".version 9.0\n", 1, nullptr, values),
@@ -288,13 +297,15 @@ TEST_F(Calls, BadRangesAreRefusedAtOnce) {
   const CUdeviceptr device = test_.memory(kBase, 64);
   char host[128] = {};
   EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, device, host, 65, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
-  EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, device + 1, host, 64, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, device + 1, host, 64, CU_STREAM_LEGACY),
+            CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, device, nullptr, 4, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, 0, host, 4, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemcpyDtoH_v2(client_, host, device, 65, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemsetD8_v2(client_, device, 0, 65, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemsetD32_v2(client_, device + 2, 0, 1, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
-  EXPECT_EQ(calls::cuMemsetD32_v2(client_, device, 0, ~size_t{0} / 2, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(calls::cuMemsetD32_v2(client_, device, 0, ~size_t{0} / 2, CU_STREAM_LEGACY),
+            CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemFree_v2(client_, device + 8), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuMemFree_v2(client_, device), CUDA_SUCCESS);
   EXPECT_EQ(calls::cuMemFree_v2(client_, device), CUDA_ERROR_INVALID_VALUE);
@@ -307,7 +318,8 @@ TEST_F(Calls, AnAddressThatOnlyTheServerKnowsIsJudgedByIt) {
     return Answer{CUDA_ERROR_INVALID_VALUE, {}, {}};
   });
   int value = 0;
-  EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, 0xDEAD0000, &value, 4, CU_STREAM_LEGACY), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(calls::cuMemcpyHtoD_v2(client_, 0xDEAD0000, &value, 4, CU_STREAM_LEGACY),
+            CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST_F(Calls, LargeCopiesTravelInChunks) {
@@ -317,7 +329,8 @@ TEST_F(Calls, LargeCopiesTravelInChunks) {
   for (size_t i = 0; i < kBytes; ++i) host[i] = static_cast<std::byte>(i * 7 + i / 4096);
   std::vector<std::byte> on_server(kBytes);
   test_.server.on(wire::Opcode::kMemcpyHtoD, [&](const SeenCommand& seen) {
-    std::memcpy(&on_server[seen.as<wire::MemcpyHtoDRequest>().destination - kBase], seen.bulk.data(), seen.bulk.size());
+    std::memcpy(&on_server[seen.as<wire::MemcpyHtoDRequest>().destination - kBase], seen.bulk.data(),
+                seen.bulk.size());
     return Answer{};
   });
   test_.server.on(wire::Opcode::kMemcpyDtoH, [&](const SeenCommand& seen) {
@@ -376,12 +389,14 @@ TEST_F(Calls, RectanglesArePackedRowByRow) {
 TEST_F(Calls, PointersAreKnown) {
   const CUdeviceptr device = test_.memory(kBase, 4096);
   unsigned type = 0;
-  ASSERT_EQ(calls::cuPointerGetAttribute(client_, &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, device + 100), CUDA_SUCCESS);
+  ASSERT_EQ(calls::cuPointerGetAttribute(client_, &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, device + 100),
+            CUDA_SUCCESS);
   EXPECT_EQ(type, unsigned{CU_MEMORYTYPE_DEVICE});
   void* pinned = nullptr;
   ASSERT_EQ(calls::cuMemHostAlloc(client_, &pinned, 100, 0), CUDA_SUCCESS);
   const auto host = reinterpret_cast<CUdeviceptr>(pinned);
-  ASSERT_EQ(calls::cuPointerGetAttribute(client_, &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, host), CUDA_SUCCESS);
+  ASSERT_EQ(calls::cuPointerGetAttribute(client_, &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, host),
+            CUDA_SUCCESS);
   EXPECT_EQ(type, unsigned{CU_MEMORYTYPE_HOST});
   EXPECT_EQ(calls::cuPointerGetAttribute(client_, &type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, 0x1000),
             CUDA_ERROR_INVALID_VALUE);
@@ -402,7 +417,8 @@ TEST_F(Calls, HostFunctionsRunHereWhenTheStreamGetsThere) {
   static std::atomic<int> ran{0};
   ran = 0;
   int amount = 5;
-  ASSERT_EQ(calls::cuLaunchHostFunc(client_, nullptr, [](void* data) { ran += *static_cast<int*>(data); }, &amount),
+  ASSERT_EQ(calls::cuLaunchHostFunc(
+                client_, nullptr, [](void* data) { ran += *static_cast<int*>(data); }, &amount),
             CUDA_SUCCESS);
   const auto launched = test_.server.commands_of(wire::Opcode::kLaunchHostFunction, 1);
   ASSERT_EQ(launched.size(), 1u);

@@ -24,11 +24,12 @@ Client::Options failing(ErrorKind kind, int* attempts) {
 }
 
 TEST(ClientInit, FailuresBecomeTheErrorThatFits) {
-  const std::pair<ErrorKind, CUresult> cases[] = {{ErrorKind::kDisconnected, CUDA_ERROR_NO_DEVICE},
-                                                  {ErrorKind::kNotFound, CUDA_ERROR_NO_DEVICE},
-                                                  {ErrorKind::kUnsupported, CUDA_ERROR_SYSTEM_DRIVER_MISMATCH},
-                                                  {ErrorKind::kOverloaded, CUDA_ERROR_SYSTEM_NOT_READY},
-                                                  {ErrorKind::kPermissionDenied, CUDA_ERROR_NOT_PERMITTED}};
+  const std::pair<ErrorKind, CUresult> cases[] = {
+      {ErrorKind::kDisconnected, CUDA_ERROR_NO_DEVICE},
+      {ErrorKind::kNotFound, CUDA_ERROR_NO_DEVICE},
+      {ErrorKind::kUnsupported, CUDA_ERROR_SYSTEM_DRIVER_MISMATCH},
+      {ErrorKind::kOverloaded, CUDA_ERROR_SYSTEM_NOT_READY},
+      {ErrorKind::kPermissionDenied, CUDA_ERROR_NOT_PERMITTED}};
   for (const auto& [kind, result] : cases) {
     int attempts = 0;
     Client client(failing(kind, &attempts));

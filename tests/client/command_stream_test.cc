@@ -45,8 +45,8 @@ class FakeWire {
     while (reader.next(command)) {
       EXPECT_EQ(command.opcode, FakeRequest::kOpcode);
       wire::Reader body(command.body);
-      commands.push_back({command.sequence, command.wants_reply, command.context, body.varint(),
-                          command.bulk_bytes});
+      commands.push_back(
+          {command.sequence, command.wants_reply, command.context, body.varint(), command.bulk_bytes});
       EXPECT_TRUE(body.finished());
     }
     EXPECT_TRUE(reader.end());
@@ -82,10 +82,9 @@ class CommandStreamTest : public testing::Test {
  protected:
   FakeWire wire_;
   int failures_ = 0;
-  CommandStream stream_{[this](const CommandBatch& batch, std::span<const std::byte> more) {
-                          return wire_.send(batch, more);
-                        },
-                        [this](const Error&) { ++failures_; }};
+  CommandStream stream_{
+      [this](const CommandBatch& batch, std::span<const std::byte> more) { return wire_.send(batch, more); },
+      [this](const Error&) { ++failures_; }};
   const CommandScope scope_{{1, 1}, 0};
 };
 

@@ -116,8 +116,13 @@ void ScriptedServer::handle(const wire::Frame& frame) {
   wire::Command command;
   uint64_t last = 0;
   while (reader.next(command)) {
-    SeenCommand seen{command.opcode, command.sequence, command.wants_reply, command.context, command.capture_mode,
-                     {command.body.begin(), command.body.end()}, {command.bulk.begin(), command.bulk.end()}};
+    SeenCommand seen{command.opcode,
+                     command.sequence,
+                     command.wants_reply,
+                     command.context,
+                     command.capture_mode,
+                     {command.body.begin(), command.body.end()},
+                     {command.bulk.begin(), command.bulk.end()}};
     last = seen.sequence;
     Script script;
     wire::ReplyFields fields;

@@ -48,7 +48,8 @@ struct SeenCommand {
   Request as() const {
     Request request;
     wire::Reader reader(body);
-    if (opcode != Request::kOpcode || !Request::decode(reader, request)) throw std::runtime_error("not that command");
+    if (opcode != Request::kOpcode || !Request::decode(reader, request))
+      throw std::runtime_error("not that command");
     return request;
   }
 };

@@ -32,17 +32,16 @@ Library with(Library library, const char* marker) {
 
 // A system whose libraries lie in a map.
 LibraryLoader loader(std::map<std::string, Library>& installed) {
-  return LibraryLoader{
-      .open = [&installed](const std::string& path, std::string& error) -> void* {
-        const auto it = installed.find(path);
-        if (it == installed.end()) error = "cannot open shared object file";
-        return it == installed.end() ? nullptr : &it->second;
-      },
-      .symbol = [](void* library, const char* symbol) -> void* {
-        const auto& symbols = *static_cast<const Library*>(library);
-        const auto it = symbols.find(symbol);
-        return it == symbols.end() ? nullptr : it->second;
-      }};
+  return LibraryLoader{.open = [&installed](const std::string& path, std::string& error) -> void* {
+                         const auto it = installed.find(path);
+                         if (it == installed.end()) error = "cannot open shared object file";
+                         return it == installed.end() ? nullptr : &it->second;
+                       },
+                       .symbol = [](void* library, const char* symbol) -> void* {
+                         const auto& symbols = *static_cast<const Library*>(library);
+                         const auto it = symbols.find(symbol);
+                         return it == symbols.end() ? nullptr : it->second;
+                       }};
 }
 
 const std::vector<std::string> kSoftwarePaths{"/a/libcuda.so.1", "/b/libcuda.so.1"};

@@ -106,7 +106,8 @@ void FakeDriver::install() {
     self().host_data_ = data;
     return self().note("cuLaunchHostFunc");
   };
-  api_.cuModuleLoadDataEx = [](CUmodule* module, const void*, unsigned count, CUjit_option* options, void** values) {
+  api_.cuModuleLoadDataEx = [](CUmodule* module, const void*, unsigned count, CUjit_option* options,
+                               void** values) {
     for (unsigned i = 0; i < count; ++i) {
       if (options[i] != CU_JIT_ERROR_LOG_BUFFER) continue;
       std::strcpy(static_cast<char*>(values[i]), "line 3: what is this?");
@@ -118,8 +119,8 @@ void FakeDriver::install() {
     *function = reinterpret_cast<CUfunction>(self().next_handle_++);
     return self().note(std::string("cuModuleGetFunction ") + name);
   };
-  api_.cuLaunchKernel = [](CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream,
-                           void**, void** extra) {
+  api_.cuLaunchKernel = [](CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                           CUstream, void**, void** extra) {
     std::lock_guard lock(self().mutex_);
     const auto* data = static_cast<const std::byte*>(extra[1]);
     self().parameters_.assign(data, data + *static_cast<size_t*>(extra[3]));

@@ -33,13 +33,16 @@ TEST(MemoryLedger, RefusesOneByteOverTheLimitAndSaysWhatIsLeft) {
   auto second = ledger.reserve(0, 2);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind, ErrorKind::kQuotaExceeded);
-  EXPECT_NE(second.error().message.find("1 of 1000 bytes are left"), std::string::npos) << second.error().message;
+  EXPECT_NE(second.error().message.find("1 of 1000 bytes are left"), std::string::npos)
+      << second.error().message;
   EXPECT_TRUE(ledger.reserve(0, 1));
 }
 
 TEST(MemoryLedger, AFailedCallGivesItsReservationBack) {
   MemoryLedger ledger({1000});
-  { auto dropped = ledger.reserve(0, 1000); }
+  {
+    auto dropped = ledger.reserve(0, 1000);
+  }
   EXPECT_EQ(ledger.account(0).free_bytes(), 1000u);
   auto moved_from = ledger.reserve(0, 400);
   MemoryLedger::Reservation target = std::move(*moved_from);

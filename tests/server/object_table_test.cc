@@ -37,8 +37,9 @@ TEST(ObjectTable, AnotherGenerationOrKindIsUnknown) {
 TEST(ObjectTable, HostileHandlesAreViolations) {
   ObjectTable table;
   ASSERT_TRUE(table.insert(HandleKind::kEvent, {1, 1}, 1, kOrigin));
-  for (const Handle bad : {Handle{0, 0}, Handle{0, 1}, Handle{1, 1}, Handle{1, 2}, Handle{ObjectTable::kMaxIndex, 1},
-                           Handle{wire::kServerIndexBase, 1}, Handle{UINT32_MAX, UINT32_MAX}}) {
+  for (const Handle bad :
+       {Handle{0, 0}, Handle{0, 1}, Handle{1, 1}, Handle{1, 2}, Handle{ObjectTable::kMaxIndex, 1},
+        Handle{wire::kServerIndexBase, 1}, Handle{UINT32_MAX, UINT32_MAX}}) {
     auto status = table.insert(HandleKind::kEvent, bad, 2, kOrigin);
     ASSERT_FALSE(status) << bad.index;
     EXPECT_EQ(status.error().kind, ErrorKind::kProtocolViolation);

@@ -12,9 +12,12 @@ namespace {
 
 constexpr const char* kTable =
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-    "   0: 0100007F:1B9E 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
-    "   1: 0100007F:1B9E 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 2 1 0 20 4 0 10 -1\n"
-    "   2: 0100007F:D431 0100007F:1B9E 01 00000000:00000000 00:00000000 00000000  1000        0 3 1 0 20 4 0 10 -1\n";
+    "   0: 0100007F:1B9E 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 "
+    "0 10 0\n"
+    "   1: 0100007F:1B9E 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 2 1 0 20 4 0 "
+    "10 -1\n"
+    "   2: 0100007F:D431 0100007F:1B9E 01 00000000:00000000 00:00000000 00000000  1000        0 3 1 0 20 4 0 "
+    "10 -1\n";
 
 TEST(PeerIdentity, FindsTheOwnerOfTheOtherEnd) {
   EXPECT_EQ(find_socket_owner(kTable, "0100007F:D431", "0100007F:1B9E"), 1000u);
@@ -49,7 +52,8 @@ void expect_tcp_peer_is_us(int family) {
   } else {
     reinterpret_cast<sockaddr_in6*>(&address)->sin6_addr = in6addr_loopback;
   }
-  if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) GTEST_SKIP() << "family not here";
+  if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+    GTEST_SKIP() << "family not here";
   ASSERT_EQ(::listen(listener.get(), 1), 0);
   ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
   UniqueFd client(::socket(family, SOCK_STREAM, 0));
@@ -74,7 +78,8 @@ TEST(PeerIdentity, AllowsTheOwnUserRootAndTheList) {
 }
 
 TEST(ListenAddress, OnlyThisMachine) {
-  for (const char* good : {"unix:/run/x.sock", "127.0.0.1:7070", "127.9.9.9:1", "localhost:0", "[::1]:7070"}) {
+  for (const char* good :
+       {"unix:/run/x.sock", "127.0.0.1:7070", "127.9.9.9:1", "localhost:0", "[::1]:7070"}) {
     EXPECT_TRUE(check_listen_address(good)) << good;
   }
   for (const char* bad : {"0.0.0.0:7070", "[::]:7070", "192.168.1.4:7070", "example.org:7070", "128.0.0.1:1",

@@ -47,8 +47,10 @@ bool ScriptedClient::read_frame() {
   wire::ReplyReader reader(*frame);
   wire::Reply reply;
   while (reader.next(reply)) {
-    answers_.push_back({reply.sequence, static_cast<CUresult>(reply.result),
-                        static_cast<CUresult>(reply.deferred_result), reply.deferred_opcode,
+    answers_.push_back({reply.sequence,
+                        static_cast<CUresult>(reply.result),
+                        static_cast<CUresult>(reply.deferred_result),
+                        reply.deferred_opcode,
                         {reply.body.begin(), reply.body.end()},
                         {reply.bulk.begin(), reply.bulk.end()}});
   }

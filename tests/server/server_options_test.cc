@@ -17,7 +17,8 @@ ParsedOptions parse(std::vector<const char*> arguments) {
 class ServerOptionsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"OUTBOARD_SERVER_LISTEN", "OUTBOARD_SERVER_DRIVER", "OUTBOARD_LOG", "OUTBOARD_LOG_FILE"}) {
+    for (const char* name :
+         {"OUTBOARD_SERVER_LISTEN", "OUTBOARD_SERVER_DRIVER", "OUTBOARD_LOG", "OUTBOARD_LOG_FILE"}) {
       ::unsetenv(name);
     }
     ::setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
@@ -36,10 +37,27 @@ TEST_F(ServerOptionsTest, Defaults) {
 }
 
 TEST_F(ServerOptionsTest, EverythingCanBeSaid) {
-  const ParsedOptions parsed =
-      parse({"--listen", "127.0.0.1:1", "--listen", "unix:/s", "--driver", "softgpu", "--max-sessions", "3",
-             "--allow-uid", "1000", "--name", "lab", "--log-level", "debug", "--exit-with-parent", "--ready-fd", "9",
-             "--hello-timeout-ms", "50", "--worker", "/w"});
+  const ParsedOptions parsed = parse({"--listen",
+                                      "127.0.0.1:1",
+                                      "--listen",
+                                      "unix:/s",
+                                      "--driver",
+                                      "softgpu",
+                                      "--max-sessions",
+                                      "3",
+                                      "--allow-uid",
+                                      "1000",
+                                      "--name",
+                                      "lab",
+                                      "--log-level",
+                                      "debug",
+                                      "--exit-with-parent",
+                                      "--ready-fd",
+                                      "9",
+                                      "--hello-timeout-ms",
+                                      "50",
+                                      "--worker",
+                                      "/w"});
   ASSERT_TRUE(parsed.run) << parsed.text;
   EXPECT_EQ(parsed.options.listen, (std::vector<std::string>{"127.0.0.1:1", "unix:/s"}));
   EXPECT_EQ(parsed.options.driver, "softgpu");

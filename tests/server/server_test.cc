@@ -164,18 +164,21 @@ TEST_F(ServerTest, AWorkerThatCrashesBeforeTheWelcomeBecomesARefusal) {
   const auto refused = greet(*transport);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kInternal);
-  EXPECT_NE(refused.error().message.find("killed by signal 11"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("killed by signal 11"), std::string::npos)
+      << refused.error().message;
 }
 
 TEST_F(ServerTest, SaysWhyItCannotStart) {
   ::setenv("TINY_DRIVER_FAULT", "crash in init", 1);
   auto started = start();
   ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("killed by signal 11"), std::string::npos) << started.error().message;
+  EXPECT_NE(started.error().message.find("killed by signal 11"), std::string::npos)
+      << started.error().message;
   ::setenv("TINY_DRIVER_FAULT", "no device", 1);
   started = start();
   ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("does not initialise"), std::string::npos) << started.error().message;
+  EXPECT_NE(started.error().message.find("does not initialise"), std::string::npos)
+      << started.error().message;
   ::unsetenv("TINY_DRIVER_FAULT");
   options_.worker_program = "/nowhere/outboard-worker";
   started = start();

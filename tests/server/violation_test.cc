@@ -41,7 +41,8 @@ TEST(Violation, ABodyThatIsNotTheMessage) {
 TEST(Violation, ACommandOutOfSequence) {
   FakeDriver driver;
   ScriptedClient client(driver.api());
-  client.send_frame({.first_sequence = 5, .command_count = 0, .acknowledged = 0, .kind = wire::CommandsFrame{}});
+  client.send_frame(
+      {.first_sequence = 5, .command_count = 0, .acknowledged = 0, .kind = wire::CommandsFrame{}});
   expect_ended(client, "command 1 comes next");
 }
 

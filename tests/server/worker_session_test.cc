@@ -112,7 +112,8 @@ TEST(WorkerSession, UnknownHandlesAreAnswersNotViolations) {
   FakeDriver driver;
   ScriptedClient client(driver.api());
   EXPECT_EQ(client.call(wire::StreamSynchronizeRequest{.hStream = {5, 1}}).result, CUDA_ERROR_INVALID_HANDLE);
-  EXPECT_EQ(client.call(wire::GetGlobalRequest{.module = {5, 1}, .name = "x"}).result, CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(client.call(wire::GetGlobalRequest{.module = {5, 1}, .name = "x"}).result,
+            CUDA_ERROR_INVALID_HANDLE);
   EXPECT_EQ(client.call(wire::MemAllocRequest{.size_bytes = 1}).result, CUDA_SUCCESS);
 }
 
@@ -134,7 +135,8 @@ TEST(WorkerSession, ManyWaitsAtOnceAreAllAnswered) {
   ScriptedClient client(driver.api(), config);
   driver.close_gate();
   std::vector<uint64_t> waits;
-  for (int i = 0; i < 20; ++i) waits.push_back(client.send(wire::StreamSynchronizeRequest{.hStream = {}}, true));
+  for (int i = 0; i < 20; ++i)
+    waits.push_back(client.send(wire::StreamSynchronizeRequest{.hStream = {}}, true));
   client.call(wire::MemAllocRequest{.size_bytes = 1});
   driver.open_gate();
   for (const uint64_t sequence : waits) EXPECT_EQ(client.wait(sequence).result, CUDA_SUCCESS);
@@ -240,7 +242,9 @@ TEST(WorkerSession, ABlockedDriverDoesNotKeepTheClientFromFinishingItsHostFuncti
   EXPECT_EQ(answer.deferred, CUDA_ERROR_INVALID_VALUE);
   driver_thread.join();
   const auto calls = driver.calls();
-  const auto at = [&](const char* call) { return std::find(calls.begin(), calls.end(), call) - calls.begin(); };
+  const auto at = [&](const char* call) {
+    return std::find(calls.begin(), calls.end(), call) - calls.begin();
+  };
   EXPECT_LT(at("cuMemcpyHtoDAsync 1000"), at("cuMemFree")) << "order is kept";
 }
 

@@ -37,7 +37,8 @@ int main() {
   }
   int *from = first.data(), *to = second.data();
   void* arguments[] = {&from, &to, &count, &rounds};
-  MUST(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(smooth), dim3(4), dim3(128), arguments, 0, nullptr));
+  MUST(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(smooth), dim3(4), dim3(128), arguments, 0,
+                                   nullptr));
   MUST(cudaDeviceSynchronize());
   EXPECT(first.get() == expected);
 

@@ -102,7 +102,8 @@ int run_case(const std::string& name) {
 int run_in_child(const char* program, const char* name) {
   const char* const arguments[] = {program, name, nullptr};
   pid_t child = 0;
-  if (posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, const_cast<char* const*>(arguments), environ) != 0) {
+  if (posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, const_cast<char* const*>(arguments), environ) !=
+      0) {
     return -1;
   }
   int status = 0;

@@ -2,11 +2,13 @@
 #include "program.h"
 
 __global__ void add(int* data, int count, int value) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) data[i] += value;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
+    data[i] += value;
 }
 
 __global__ void multiply(int* data, int count, int value) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) data[i] *= value;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
+    data[i] *= value;
 }
 
 constexpr int kCount = 3000;
@@ -75,7 +77,8 @@ void check_forked_capture() {
   add<<<4, 64, 0, side>>>(second.data(), kCount, 20);
   MUST(cudaEventRecord(join, side));
   MUST(cudaStreamWaitEvent(main_stream, join, 0));
-  MUST(cudaMemcpyAsync(first.data(), second.data(), second.bytes() / 2, cudaMemcpyDeviceToDevice, main_stream));
+  MUST(cudaMemcpyAsync(first.data(), second.data(), second.bytes() / 2, cudaMemcpyDeviceToDevice,
+                       main_stream));
   cudaGraph_t graph;
   MUST(cudaStreamEndCapture(main_stream, &graph));
   cudaGraphExec_t exec;
@@ -83,7 +86,8 @@ void check_forked_capture() {
   MUST(cudaGraphLaunch(exec, main_stream));
   MUST(cudaStreamSynchronize(main_stream));
   const std::vector<int> result = first.get();
-  EXPECT(result[0] == 22 && result[kCount / 2 - 1] == 22 && result[kCount / 2] == 11 && result[kCount - 1] == 11);
+  EXPECT(result[0] == 22 && result[kCount / 2 - 1] == 22 && result[kCount / 2] == 11 &&
+         result[kCount - 1] == 11);
   MUST(cudaGraphExecDestroy(exec));
   MUST(cudaGraphDestroy(graph));
   MUST(cudaEventDestroy(fork));
@@ -115,7 +119,8 @@ void check_built() {
   MUST(cudaGraphCreate(&graph, 0));
   int two = 2, five = 5;
   const cudaGraphNode_t first = kernel_node(graph, reinterpret_cast<void*>(add), data.data(), &two, {});
-  const cudaGraphNode_t second = kernel_node(graph, reinterpret_cast<void*>(multiply), data.data(), &five, {first});
+  const cudaGraphNode_t second =
+      kernel_node(graph, reinterpret_cast<void*>(multiply), data.data(), &five, {first});
   cudaMemsetParams memset{};
   memset.dst = data.data();
   memset.elementSize = 4;

@@ -5,11 +5,12 @@
 #include "program.h"
 
 __global__ void add(int* data, int count, int value) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) data[i] += value;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
+    data[i] += value;
 }
 
 struct Step {
-  int* host;     // pinned; filled by the copy before the function
+  int* host;  // pinned; filled by the copy before the function
   int count;
   int expected;
   int calls = 0;

@@ -2,7 +2,8 @@
 #include "program.h"
 
 __global__ void fill(int* data, int count, int value) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) data[i] = value + i;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
+    data[i] = value + i;
 }
 
 void use(int* data, int count, int value, cudaStream_t stream) {

@@ -54,7 +54,7 @@ void check(int rows, int inner, int columns, bool any_size) {
   const dim3 grid((columns + kTile - 1) / kTile, (rows + kTile - 1) / kTile);
   if (any_size) {
     multiply_any<<<grid, block, 2 * kTile * kTile * sizeof(float)>>>(device_a.data(), device_b.data(),
-                                                                      device_c.data(), rows, inner, columns);
+                                                                     device_c.data(), rows, inner, columns);
   } else {
     multiply<<<grid, block>>>(device_a.data(), device_b.data(), device_c.data(), inner, columns);
   }

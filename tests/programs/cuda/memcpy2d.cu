@@ -24,23 +24,24 @@ void check_2d() {
   MUST(cudaMallocPitch(&first, &first_pitch, kWidth * sizeof(int), kHeight));
   MUST(cudaMallocPitch(&second, &second_pitch, (kWidth + 40) * sizeof(int), kHeight));
   EXPECT(first_pitch >= kWidth * sizeof(int) && first_pitch % 32 == 0);
-  MUST(cudaMemcpy2D(first, first_pitch, source.data(), kHostPitch * sizeof(int), kWidth * sizeof(int), kHeight,
-                    cudaMemcpyHostToDevice));
+  MUST(cudaMemcpy2D(first, first_pitch, source.data(), kHostPitch * sizeof(int), kWidth * sizeof(int),
+                    kHeight, cudaMemcpyHostToDevice));
   add_row_number<<<dim3(2, kHeight), 32>>>(first, first_pitch, kWidth, kHeight);
   MUST(cudaGetLastError());
   MUST(cudaMemcpy2D(second, second_pitch, first, first_pitch, kWidth * sizeof(int), kHeight,
                     cudaMemcpyDeviceToDevice));
   std::vector<int> result(kHostPitch * kHeight, -1);
-  MUST(cudaMemcpy2D(result.data(), kHostPitch * sizeof(int), second, second_pitch, kWidth * sizeof(int), kHeight,
-                    cudaMemcpyDeviceToHost));
+  MUST(cudaMemcpy2D(result.data(), kHostPitch * sizeof(int), second, second_pitch, kWidth * sizeof(int),
+                    kHeight, cudaMemcpyDeviceToHost));
   for (int y = 0; y < kHeight; ++y) {
     for (int x = 0; x < kHostPitch; ++x) {
       const int i = y * kHostPitch + x;
       EXPECT(result[i] == (x < kWidth ? source[i] + 1000 * y : -1));
     }
   }
-  EXPECT_ERROR(cudaErrorInvalidPitchValue, cudaMemcpy2D(first, 8, source.data(), kHostPitch * sizeof(int),
-                                                        kWidth * sizeof(int), kHeight, cudaMemcpyHostToDevice));
+  EXPECT_ERROR(cudaErrorInvalidPitchValue,
+               cudaMemcpy2D(first, 8, source.data(), kHostPitch * sizeof(int), kWidth * sizeof(int), kHeight,
+                            cudaMemcpyHostToDevice));
   cudaGetLastError();
   std::printf("2D done\n");
 

@@ -4,7 +4,8 @@
 #include "program.h"
 
 __global__ void scale(int* data, int count, int factor) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) data[i] *= factor;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
+    data[i] *= factor;
 }
 
 void round_trip(int* host, int count, const char* what) {

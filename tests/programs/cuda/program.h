@@ -13,32 +13,32 @@
 inline int g_failures = 0;
 
 // A CUDA call that must succeed for the program to go on.
-#define MUST(call)                                                                                     \
-  do {                                                                                                 \
-    const cudaError_t must_result = (call);                                                            \
-    if (must_result != cudaSuccess) {                                                                  \
-      std::printf("%s:%d: %s: %s (%s)\n", __FILE_NAME__, __LINE__, #call,                              \
-                  cudaGetErrorName(must_result), cudaGetErrorString(must_result));                     \
-      std::printf("FAIL\n");                                                                           \
-      std::exit(1);                                                                                    \
-    }                                                                                                  \
+#define MUST(call)                                                                                       \
+  do {                                                                                                   \
+    const cudaError_t must_result = (call);                                                              \
+    if (must_result != cudaSuccess) {                                                                    \
+      std::printf("%s:%d: %s: %s (%s)\n", __FILE_NAME__, __LINE__, #call, cudaGetErrorName(must_result), \
+                  cudaGetErrorString(must_result));                                                      \
+      std::printf("FAIL\n");                                                                             \
+      std::exit(1);                                                                                      \
+    }                                                                                                    \
   } while (0)
 
-#define EXPECT(condition)                                                        \
-  do {                                                                           \
-    if (!(condition) && ++g_failures <= 20) {                                    \
-      std::printf("%s:%d: not so: %s\n", __FILE_NAME__, __LINE__, #condition);   \
-    }                                                                            \
+#define EXPECT(condition)                                                      \
+  do {                                                                         \
+    if (!(condition) && ++g_failures <= 20) {                                  \
+      std::printf("%s:%d: not so: %s\n", __FILE_NAME__, __LINE__, #condition); \
+    }                                                                          \
   } while (0)
 
 // A call that must give exactly this error.
-#define EXPECT_ERROR(expected, call)                                                                  \
-  do {                                                                                                \
-    const cudaError_t expect_result = (call);                                                         \
-    if (expect_result != (expected) && ++g_failures <= 20) {                                          \
-      std::printf("%s:%d: %s: %s instead of %s\n", __FILE_NAME__, __LINE__, #call,                    \
-                  cudaGetErrorName(expect_result), #expected);                                        \
-    }                                                                                                 \
+#define EXPECT_ERROR(expected, call)                                               \
+  do {                                                                             \
+    const cudaError_t expect_result = (call);                                      \
+    if (expect_result != (expected) && ++g_failures <= 20) {                       \
+      std::printf("%s:%d: %s: %s instead of %s\n", __FILE_NAME__, __LINE__, #call, \
+                  cudaGetErrorName(expect_result), #expected);                     \
+    }                                                                              \
   } while (0)
 
 // The program's last line and its exit code.

@@ -35,20 +35,20 @@ void print_properties(int device) {
   std::printf("maxThreadsPerBlock %d\nmaxThreadsDim %d %d %d\nmaxGridSize %d %d %d\n", p.maxThreadsPerBlock,
               p.maxThreadsDim[0], p.maxThreadsDim[1], p.maxThreadsDim[2], p.maxGridSize[0], p.maxGridSize[1],
               p.maxGridSize[2]);
-  std::printf("totalConstMem %zu\ntextureAlignment %zu\nmultiProcessorCount %d\nintegrated %d\n", p.totalConstMem,
-              p.textureAlignment, p.multiProcessorCount, p.integrated);
+  std::printf("totalConstMem %zu\ntextureAlignment %zu\nmultiProcessorCount %d\nintegrated %d\n",
+              p.totalConstMem, p.textureAlignment, p.multiProcessorCount, p.integrated);
   std::printf("canMapHostMemory %d\nconcurrentKernels %d\nECCEnabled %d\npci %d:%d:%d\n", p.canMapHostMemory,
               p.concurrentKernels, p.ECCEnabled, p.pciDomainID, p.pciBusID, p.pciDeviceID);
-  std::printf("asyncEngineCount %d\nunifiedAddressing %d\nmemoryBusWidth %d\nl2CacheSize %d\n", p.asyncEngineCount,
-              p.unifiedAddressing, p.memoryBusWidth, p.l2CacheSize);
+  std::printf("asyncEngineCount %d\nunifiedAddressing %d\nmemoryBusWidth %d\nl2CacheSize %d\n",
+              p.asyncEngineCount, p.unifiedAddressing, p.memoryBusWidth, p.l2CacheSize);
   std::printf("maxThreadsPerMultiProcessor %d\nsharedMemPerMultiprocessor %zu\nregsPerMultiprocessor %d\n",
               p.maxThreadsPerMultiProcessor, p.sharedMemPerMultiprocessor, p.regsPerMultiprocessor);
   std::printf("managedMemory %d\nconcurrentManagedAccess %d\npageableMemoryAccess %d\ncooperativeLaunch %d\n",
               p.managedMemory, p.concurrentManagedAccess, p.pageableMemoryAccess, p.cooperativeLaunch);
   std::printf("sharedMemPerBlockOptin %zu\nmaxBlocksPerMultiProcessor %d\nreservedSharedMemPerBlock %zu\n",
               p.sharedMemPerBlockOptin, p.maxBlocksPerMultiProcessor, p.reservedSharedMemPerBlock);
-  std::printf("memoryPoolsSupported %d\nclusterLaunch %d\nunifiedFunctionPointers %d\n", p.memoryPoolsSupported,
-              p.clusterLaunch, p.unifiedFunctionPointers);
+  std::printf("memoryPoolsSupported %d\nclusterLaunch %d\nunifiedFunctionPointers %d\n",
+              p.memoryPoolsSupported, p.clusterLaunch, p.unifiedFunctionPointers);
 }
 
 void print_every_attribute(int device) {
@@ -64,9 +64,9 @@ template <typename Function>
 void print_function(const char* name, Function* function, int block, size_t dynamic_bytes) {
   cudaFuncAttributes a{};
   MUST(cudaFuncGetAttributes(&a, function));
-  std::printf("%s: shared %zu constant %zu local %zu threads %d registers %d ptx %d binary %d dynamic %d\n", name,
-              a.sharedSizeBytes, a.constSizeBytes, a.localSizeBytes, a.maxThreadsPerBlock, a.numRegs, a.ptxVersion,
-              a.binaryVersion, a.maxDynamicSharedSizeBytes);
+  std::printf("%s: shared %zu constant %zu local %zu threads %d registers %d ptx %d binary %d dynamic %d\n",
+              name, a.sharedSizeBytes, a.constSizeBytes, a.localSizeBytes, a.maxThreadsPerBlock, a.numRegs,
+              a.ptxVersion, a.binaryVersion, a.maxDynamicSharedSizeBytes);
   int blocks = 0, minimum_grid = 0, best_block = 0;
   MUST(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, block, dynamic_bytes));
   MUST(cudaOccupancyMaxPotentialBlockSize(&minimum_grid, &best_block, function, dynamic_bytes));

@@ -25,7 +25,8 @@ void check_many_streams() {
   std::vector<cudaStream_t> streams(kStreams);
   std::vector<int*> data(kStreams);
   for (int s = 0; s < kStreams; ++s) {
-    MUST(s % 2 ? cudaStreamCreate(&streams[s]) : cudaStreamCreateWithFlags(&streams[s], cudaStreamNonBlocking));
+    MUST(s % 2 ? cudaStreamCreate(&streams[s])
+               : cudaStreamCreateWithFlags(&streams[s], cudaStreamNonBlocking));
     MUST(cudaMalloc(&data[s], kCount * sizeof(int)));
   }
   for (int round = 0; round < 4; ++round) {

@@ -16,8 +16,8 @@ __device__ const int d_squares[5] = {0, 1, 4, 9, 16};
 
 __global__ void use_constants(float* output) {
   const int i = threadIdx.x;
-  output[i] = c_table.factor * static_cast<float>(c_table.offsets[i % 8]) + static_cast<float>(c_table.scale) +
-              static_cast<float>(c_numbers[i]);
+  output[i] = c_table.factor * static_cast<float>(c_table.offsets[i % 8]) +
+              static_cast<float>(c_table.scale) + static_cast<float>(c_numbers[i]);
 }
 
 __global__ void use_globals(int* output) {
@@ -36,7 +36,8 @@ int main() {
   use_constants<<<1, 256>>>(output.data());
   MUST(cudaGetLastError());
   std::vector<float> values = output.get();
-  for (int i = 0; i < 256; ++i) EXPECT(values[i] == 0.5f * static_cast<float>(i % 8 + 1) + 2.0f + static_cast<float>(i * i));
+  for (int i = 0; i < 256; ++i)
+    EXPECT(values[i] == 0.5f * static_cast<float>(i % 8 + 1) + 2.0f + static_cast<float>(i * i));
 
   // A part of a symbol, and the whole of it back.
   const float factor = 4.0f;

@@ -10,7 +10,8 @@ __global__ void fill(int* data, int count, int value) {
 }
 
 __global__ void add(int* data, int count, int value) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) data[i] += value;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x)
+    data[i] += value;
 }
 
 constexpr int kThreads = 6;
@@ -59,7 +60,8 @@ int main() {
   DeviceArray<int> shared(std::vector<int>(kCount, 0));
   MUST(cudaDeviceSynchronize());
   in_threads("one array", [&shared](int thread) {
-    for (int round = 0; round < 5; ++round) add<<<4, 64, 0, cudaStreamLegacy>>>(shared.data(), kCount, thread);
+    for (int round = 0; round < 5; ++round)
+      add<<<4, 64, 0, cudaStreamLegacy>>>(shared.data(), kCount, thread);
     MUST(cudaStreamSynchronize(cudaStreamLegacy));
   });
   const std::vector<int> sums = shared.get();

@@ -1,10 +1,16 @@
 // Functions, recursion, pointers to functions, local memory, switches, and grids that wait.
-#include <cassert>
 #include <cooperative_groups.h>
+#include <cassert>
 
-struct Pair { int a; long long b; double c; };
+struct Pair {
+  int a;
+  long long b;
+  double c;
+};
 
-__device__ __noinline__ Pair make_pair(int a, const Pair& from) { return {a + from.a, from.b * a, from.c + a}; }
+__device__ __noinline__ Pair make_pair(int a, const Pair& from) {
+  return {a + from.a, from.b * a, from.c + a};
+}
 __device__ __noinline__ int fibonacci(int n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
 __device__ __noinline__ bool is_odd(unsigned n);
 __device__ __noinline__ bool is_even(unsigned n) { return n == 0 ? true : is_odd(n - 1); }
@@ -22,13 +28,29 @@ extern "C" __global__ void call_direct(const int* in, double* out) {
   if (i & 1) p = make_pair(3, p);
   out[i] = p.a + p.b + p.c;
 }
-extern "C" __global__ void call_recursive(const int* in, int* out) { out[threadIdx.x] = fibonacci(in[threadIdx.x]); }
-extern "C" __global__ void call_mutual(const int* in, int* out) { out[threadIdx.x] = is_even(in[threadIdx.x]); }
-extern "C" __global__ void call_indirect(const int* in, int* out) { out[threadIdx.x] = table[threadIdx.x % 3](in[threadIdx.x]); }
+extern "C" __global__ void call_recursive(const int* in, int* out) {
+  out[threadIdx.x] = fibonacci(in[threadIdx.x]);
+}
+extern "C" __global__ void call_mutual(const int* in, int* out) {
+  out[threadIdx.x] = is_even(in[threadIdx.x]);
+}
+extern "C" __global__ void call_indirect(const int* in, int* out) {
+  out[threadIdx.x] = table[threadIdx.x % 3](in[threadIdx.x]);
+}
 
-struct Shape { __device__ virtual int area() const = 0; };
-struct Square : Shape { int side; __device__ Square(int s) : side(s) {} __device__ __noinline__ int area() const override { return side * side; } };
-struct Strip : Shape { int length; __device__ Strip(int l) : length(l) {} __device__ __noinline__ int area() const override { return length; } };
+struct Shape {
+  __device__ virtual int area() const = 0;
+};
+struct Square : Shape {
+  int side;
+  __device__ Square(int s) : side(s) {}
+  __device__ __noinline__ int area() const override { return side * side; }
+};
+struct Strip : Shape {
+  int length;
+  __device__ Strip(int l) : length(l) {}
+  __device__ __noinline__ int area() const override { return length; }
+};
 extern "C" __global__ void call_virtual(const int* in, int* out) {
   Square square(in[threadIdx.x]);
   Strip strip(in[threadIdx.x]);
@@ -59,7 +81,14 @@ extern "C" __global__ void switch_table(const int* in, int* out) {
   out[threadIdx.x] = r;
 }
 
-extern "C" __global__ void heap_use(int* out) { int* p = (int*)malloc(64); for (int i = 0; i < 16; ++i) p[i] = i + threadIdx.x; int s = 0; for (int i = 0; i < 16; ++i) s += p[i]; free(p); out[threadIdx.x] = s; }
+extern "C" __global__ void heap_use(int* out) {
+  int* p = (int*)malloc(64);
+  for (int i = 0; i < 16; ++i) p[i] = i + threadIdx.x;
+  int s = 0;
+  for (int i = 0; i < 16; ++i) s += p[i];
+  free(p);
+  out[threadIdx.x] = s;
+}
 
 extern "C" __global__ void assertion(int n) { assert(threadIdx.x != n); }
 
@@ -67,7 +96,9 @@ extern "C" __global__ void assertion(int n) { assert(threadIdx.x != n); }
 extern "C" __global__ void grid_sync(int* cells) {
   auto grid = cooperative_groups::this_grid();
   for (int round = 0; round < 3; ++round) {
-    if (threadIdx.x == 0) cells[(round + 1) * gridDim.x + (blockIdx.x + 1) % gridDim.x] = cells[round * gridDim.x + blockIdx.x] + 1;
+    if (threadIdx.x == 0)
+      cells[(round + 1) * gridDim.x + (blockIdx.x + 1) % gridDim.x] =
+          cells[round * gridDim.x + blockIdx.x] + 1;
     grid.sync();
   }
 }
@@ -93,7 +124,9 @@ extern "C" __global__ void named_barriers(int* out) {
 extern "C" __global__ void look_back(volatile int* flags, int* out) {
   if (threadIdx.x == 0) {
     int before = 0;
-    if (blockIdx.x > 0) while ((before = flags[blockIdx.x - 1]) == 0) {}
+    if (blockIdx.x > 0)
+      while ((before = flags[blockIdx.x - 1]) == 0) {
+      }
     __threadfence();
     flags[blockIdx.x] = before + blockIdx.x + 1;
     out[blockIdx.x] = before;
