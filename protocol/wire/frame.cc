@@ -87,7 +87,7 @@ FrameReceiver::FrameReceiver(transport::Transport& transport, ReadAhead read_ahe
 void FrameReceiver::make_room(size_t need_bytes) {
   if (begin_ == end_) begin_ = end_ = 0;
   if (buffer_.size() - begin_ >= need_bytes) return;
-  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  if (begin_ != end_) std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
   if (buffer_.size() < need_bytes) buffer_.resize(std::max(need_bytes, kReadAheadBytes));

@@ -109,7 +109,8 @@ TEST(Encoding, NumbersMustFitTheirType) {
 }
 
 TEST(Encoding, OnlyZeroAndOneAreBooleans) {
-  Reader in(bytes_of({2}));
+  const auto data = bytes_of({2});
+  Reader in(data);
   EXPECT_FALSE(in.boolean());
   EXPECT_TRUE(in.failed());
 }
