@@ -112,12 +112,12 @@ uint16_t bound_port(int fd) {
 }
 
 Result<std::unique_ptr<Listener>> listen_socket(Address address) {
-  auto endpoints = resolve(address);
+  const auto endpoints = resolve(address);
   if (!endpoints) return fail(endpoints);
   // "localhost" may mean ::1 first; a client that writes 127.0.0.1 must find the server, too.
-  std::stable_partition(endpoints->begin(), endpoints->end(),
-                        [](const Endpoint& each) { return each.address.ss_family != AF_INET6; });
-  const Endpoint& endpoint = endpoints->front();
+  const auto not_ipv6 = std::find_if(endpoints->begin(), endpoints->end(),
+                                     [](const Endpoint& each) { return each.address.ss_family != AF_INET6; });
+  const Endpoint& endpoint = not_ipv6 == endpoints->end() ? endpoints->front() : *not_ipv6;
   FileDescriptor fd(::socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   FileDescriptor closing(::eventfd(0, EFD_CLOEXEC));
   if (!fd.valid() || !closing.valid()) return cannot_listen(address, errno);

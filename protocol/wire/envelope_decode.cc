@@ -189,14 +189,14 @@ Result<Envelope> decode_envelope(std::span<const std::byte> bytes) {
   }
   // Cap'n Proto wants aligned words. The frequent envelopes are seven words long.
   constexpr size_t kSmallWords = 16;
-  capnp::word small[kSmallWords];
-  std::vector<capnp::word> large;
+  uint64_t small[kSmallWords];
+  std::vector<uint64_t> large;
   const size_t count = bytes.size() / sizeof(capnp::word);
   if (count > kSmallWords) large.resize(count);
-  capnp::word* words = count > kSmallWords ? large.data() : small;
-  std::memcpy(static_cast<void*>(words), bytes.data(), bytes.size());
+  uint64_t* words = count > kSmallWords ? large.data() : small;
+  std::memcpy(words, bytes.data(), bytes.size());
   try {
-    return decode_words(kj::arrayPtr(words, count));
+    return decode_words(kj::arrayPtr(reinterpret_cast<const capnp::word*>(words), count));
   } catch (const Violation& violation) {
     return fail(ErrorKind::kProtocolViolation,
                 "The peer sent an envelope that is not valid. " + violation.message);

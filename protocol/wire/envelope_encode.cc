@@ -133,8 +133,10 @@ class Encoder {
   std::string storage_;
 };
 
-Result<std::vector<std::byte>> encode_into(const Envelope& envelope, kj::ArrayPtr<capnp::word> scratch) {
-  capnp::MallocMessageBuilder message(scratch);
+// `scratch` must be zeros.
+Result<std::vector<std::byte>> encode_into(const Envelope& envelope, std::span<uint64_t> scratch) {
+  capnp::MallocMessageBuilder message(
+      kj::arrayPtr(reinterpret_cast<capnp::word*>(scratch.data()), scratch.size()));
   auto root = message.initRoot<schema::Envelope>();
   root.setFirstSequence(envelope.first_sequence);
   root.setCommandCount(envelope.command_count);
@@ -170,11 +172,11 @@ Result<std::vector<std::byte>> encode_envelope(const Envelope& envelope) {
     // The builder's first segment must be zeroed, so the frequent kinds get a small one; the others
     // get the whole limit. Whatever needs a second segment is too large.
     if (is_small(envelope)) {
-      capnp::word scratch[16] = {};
-      return encode_into(envelope, kj::arrayPtr(scratch, 16));
+      uint64_t scratch[16] = {};
+      return encode_into(envelope, scratch);
     }
-    std::vector<capnp::word> scratch(limits::kEnvelopeBytes / sizeof(capnp::word));
-    return encode_into(envelope, kj::arrayPtr(scratch.data(), scratch.size()));
+    std::vector<uint64_t> scratch(limits::kEnvelopeBytes / sizeof(capnp::word));
+    return encode_into(envelope, scratch);
   } catch (const kj::Exception& exception) {
     return fail(ErrorKind::kInternal,
                 text("A ", envelope_kind_name(envelope),
