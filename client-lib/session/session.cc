@@ -1,7 +1,6 @@
 #include "client-lib/session/session.h"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -195,11 +194,6 @@ void Session::say_goodbye(std::string_view reason) {
     envelope.kind = wire::Goodbye{true, ErrorKind::kInternal, std::string(reason)};
     return sender_.send(envelope);
   });
-}
-
-void Session::abandon_in_child() {
-  const int fd = transport_->native_handle();
-  if (fd >= 0) close(fd);
 }
 
 }  // namespace outboard::client

@@ -114,10 +114,6 @@ class Session {
   // At process exit: sends what is there and a goodbye if that is possible without waiting.
   void say_goodbye(std::string_view reason);
 
-  // In the child after fork(): closes this process's copy of the connection without a word to the
-  // server. Takes no lock; the session is unusable afterwards.
-  void abandon_in_child();
-
   std::string description() const { return transport_->description(); }
   transport::TransportCounts counts() const { return transport_->counts(); }
 

@@ -29,8 +29,8 @@ struct Error {
   std::string message;
 };
 
-// Class-level [[nodiscard]] comes from tl::expected's replacement below: returning a Result and
-// ignoring it is a compiler warning, and warnings are errors here.
+// tl::expected with [[nodiscard]] on the class: a Result that the caller ignores is a compiler
+// warning, and warnings are errors here.
 template <typename T>
 class [[nodiscard]] Result : public tl::expected<T, Error> {
  public:

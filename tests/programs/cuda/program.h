@@ -1,6 +1,6 @@
-// What every test program shares: it checks itself against host arithmetic and ends with one line,
-// "PASS name" or "FAIL name". Output must not depend on time, addresses or the machine, because the
-// runner compares what a program prints directly on the software device with what it prints remotely.
+// What the runtime-API programs share. A program's output must not depend on time, addresses or the machine,
+// because the runner compares what a program prints directly on the software device with what it prints
+// remotely.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <vector>
 
-inline int g_failures = 0;
+#include "tests/programs/check.h"
 
 // A CUDA call that must succeed for the program to go on.
 #define MUST(call)                                                                                       \
@@ -24,13 +24,6 @@ inline int g_failures = 0;
     }                                                                                                    \
   } while (0)
 
-#define EXPECT(condition)                                                      \
-  do {                                                                         \
-    if (!(condition) && ++g_failures <= 20) {                                  \
-      std::printf("%s:%d: not so: %s\n", __FILE_NAME__, __LINE__, #condition); \
-    }                                                                          \
-  } while (0)
-
 // A call that must give exactly this error.
 #define EXPECT_ERROR(expected, call)                                               \
   do {                                                                             \
@@ -40,13 +33,6 @@ inline int g_failures = 0;
                   cudaGetErrorName(expect_result), #expected);                     \
     }                                                                              \
   } while (0)
-
-// The program's last line and its exit code.
-inline int verdict(const char* name) {
-  std::printf("%s %s\n", g_failures == 0 ? "PASS" : "FAIL", name);
-  std::fflush(stdout);
-  return g_failures == 0 ? 0 : 1;
-}
 
 // Numbers that are the same everywhere (xorshift32).
 class Random {

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "protocol/abi/cuda_abi_gen.h"
-
-inline int g_failures = 0;
+#include "tests/programs/check.h"
 
 inline void* driver_symbol(const char* name) {
   static void* const library = dlopen("libcuda.so.1", RTLD_NOW);
@@ -45,13 +44,6 @@ inline const char* error_name_of(CUresult result) {
     }                                                                                                   \
   } while (0)
 
-#define EXPECT(condition)                                                      \
-  do {                                                                         \
-    if (!(condition) && ++g_failures <= 20) {                                  \
-      std::printf("%s:%d: not so: %s\n", __FILE_NAME__, __LINE__, #condition); \
-    }                                                                          \
-  } while (0)
-
 #define EXPECT_ERROR(expected, call)                                               \
   do {                                                                             \
     const CUresult expect_result = (call);                                         \
@@ -60,12 +52,6 @@ inline const char* error_name_of(CUresult result) {
                   error_name_of(expect_result), #expected);                        \
     }                                                                              \
   } while (0)
-
-inline int verdict(const char* name) {
-  std::printf("%s %s\n", g_failures == 0 ? "PASS" : "FAIL", name);
-  std::fflush(stdout);
-  return g_failures == 0 ? 0 : 1;
-}
 
 inline std::string read_text(const char* path) {
   std::ifstream file(path);

@@ -1,6 +1,7 @@
 // cp.async and what waits for it. The copy is done at once: a program can only look at the bytes
 // after a wait, so it cannot tell. mbarrier is how programs of sm_80 and later learn of arrivals.
 #include "server/softgpu/exec/handlers/access.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
@@ -175,12 +176,7 @@ const Op* copy_arrive(Warp& warp, const Op* op) {
 template <Window W>
 void add_barrier_rows(FormTable& t, const char* space) {
   auto add = [&](const char* head, const char* tail, const char* signature, Handler handler) {
-    char text[128], *at = text;
-    for (const char* part : {head, space, tail}) {
-      while (*part != '\0') *at++ = *part++;
-    }
-    *at = '\0';
-    t.add(text, signature, handler);
+    t.add(Pattern(head, space, tail).text, signature, handler);
   };
   add("mbarrier.init", ".b64", "[] u32", barrier_init<W>);
   add("mbarrier.inval", ".b64", "[]", barrier_invalidate<W>);

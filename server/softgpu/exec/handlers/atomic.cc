@@ -1,5 +1,6 @@
 // atom and red: lane by lane in ascending order, and atomic towards other threads.
 #include "server/softgpu/exec/handlers/access.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
@@ -11,24 +12,6 @@ struct Add {
       return a + b;
     else
       return static_cast<T>(UnsignedOf<T>(a) + UnsignedOf<T>(b));
-  }
-};
-struct And {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a & b;
-  }
-};
-struct Or {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a | b;
-  }
-};
-struct Xor {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a ^ b;
   }
 };
 struct Exchange {
@@ -259,15 +242,6 @@ constexpr OperationRow kOperations[] = {
     {".dec.u32", "=b32 [] b32", "[] b32", atomic<u32, Dec>},
 };
 
-const char* join(char* buffer, const char* a, const char* b, const char* c) {
-  char* at = buffer;
-  for (const char* part : {a, b, c}) {
-    while (*part != '\0') *at++ = *part++;
-  }
-  *at = '\0';
-  return buffer;
-}
-
 }  // namespace
 
 void add_atomic_forms(FormTable& table) {
@@ -275,34 +249,33 @@ void add_atomic_forms(FormTable& table) {
   constexpr const char* kHints = "relaxed acquire release acq_rel cta cluster gpu sys L2::cache_hint";
   table.ignore("atom", kHints);
   table.ignore("red", kHints);
-  char buffer[160];
   for (const SpaceRow& space : kSpaces) {
     u32 window = static_cast<u32>(space.window);
     for (const OperationRow& row : kOperations) {
-      table.add(join(buffer, "atom", space.text, row.text), row.atom, row.handler, window | kReturns);
-      table.add(join(buffer, "red", space.text, row.text), row.red, row.handler, window);
+      table.add(Pattern("atom", space.text, row.text).text, row.atom, row.handler, window | kReturns);
+      table.add(Pattern("red", space.text, row.text).text, row.red, row.handler, window);
     }
-    table.add(join(buffer, "atom", space.text, ".exch.{b32,u32,s32,f32}"), "=b32 [] b32",
+    table.add(Pattern("atom", space.text, ".exch.{b32,u32,s32,f32}").text, "=b32 [] b32",
               atomic<u32, Exchange>, window | kReturns);
-    table.add(join(buffer, "atom", space.text, ".exch.{b64,u64,s64,f64}"), "=b64 [] b64",
+    table.add(Pattern("atom", space.text, ".exch.{b64,u64,s64,f64}").text, "=b64 [] b64",
               atomic<u64, Exchange>, window | kReturns);
-    table.add(join(buffer, "atom", space.text, ".exch.b128"), "=b128 [] b128", atomic16<true>, window);
-    table.add(join(buffer, "atom", space.text, ".cas.b16"), "=b16 [] b16 b16", compare_and_swap<u16>, window);
-    table.add(join(buffer, "atom", space.text, ".cas.{b32,u32,s32}"), "=b32 [] b32 b32",
+    table.add(Pattern("atom", space.text, ".exch.b128").text, "=b128 [] b128", atomic16<true>, window);
+    table.add(Pattern("atom", space.text, ".cas.b16").text, "=b16 [] b16 b16", compare_and_swap<u16>, window);
+    table.add(Pattern("atom", space.text, ".cas.{b32,u32,s32}").text, "=b32 [] b32 b32",
               compare_and_swap<u32>, window);
-    table.add(join(buffer, "atom", space.text, ".cas.{b64,u64,s64}"), "=b64 [] b64 b64",
+    table.add(Pattern("atom", space.text, ".cas.{b64,u64,s64}").text, "=b64 [] b64 b64",
               compare_and_swap<u64>, window);
-    table.add(join(buffer, "atom", space.text, ".cas.b128"), "=b128 [] b128 b128", atomic16<false>, window);
+    table.add(Pattern("atom", space.text, ".cas.b128").text, "=b128 [] b128 b128", atomic16<false>, window);
   }
   for (const SpaceRow& space : {kSpaces[0], kSpaces[1]}) {
     u32 window = static_cast<u32>(space.window);
-    table.add(join(buffer, "atom", space.text, ".{add.v2.f32,v2.f32.add}"), "=b32x2 [] b32x2",
+    table.add(Pattern("atom", space.text, ".{add.v2.f32,v2.f32.add}").text, "=b32x2 [] b32x2",
               atomic_vector<f32, Add, 2>, window | kReturns);
-    table.add(join(buffer, "red", space.text, ".{add.v2.f32,v2.f32.add}"), "[] b32x2",
+    table.add(Pattern("red", space.text, ".{add.v2.f32,v2.f32.add}").text, "[] b32x2",
               atomic_vector<f32, Add, 2>, window);
-    table.add(join(buffer, "atom", space.text, ".{add.v4.f32,v4.f32.add}"), "=b32x4 [] b32x4",
+    table.add(Pattern("atom", space.text, ".{add.v4.f32,v4.f32.add}").text, "=b32x4 [] b32x4",
               atomic_vector<f32, Add, 4>, window | kReturns);
-    table.add(join(buffer, "red", space.text, ".{add.v4.f32,v4.f32.add}"), "[] b32x4",
+    table.add(Pattern("red", space.text, ".{add.v4.f32,v4.f32.add}").text, "[] b32x4",
               atomic_vector<f32, Add, 4>, window);
   }
 }

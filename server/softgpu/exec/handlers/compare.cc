@@ -1,5 +1,6 @@
 // Comparison and selection: setp, set, selp, slct, testp is with the floats' classes here too.
-#include "server/softgpu/exec/handlers/lanes.h"
+#include "server/softgpu/exec/handlers/float_bits.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
@@ -100,15 +101,10 @@ enum : u32 {
   kFlush = 4
 };
 
-OUTBOARD_INLINE f32 flushed(f32 value) {
-  u32 bits = bits_as<u32>(value);
-  return (bits & 0x7f80'0000) == 0 ? bits_as<f32>(bits & 0x8000'0000) : value;
-}
-
 template <typename T, typename F>
 OUTBOARD_INLINE u32 compare_rows(const T* a, const T* b, bool flush) {
   if constexpr (std::is_same_v<T, f32>) {
-    if (flush) return compare(a, b, [](f32 x, f32 y) { return F{}(flushed(x), flushed(y)); });
+    if (flush) return compare(a, b, [](f32 x, f32 y) { return F{}(flush_subnormal(x), flush_subnormal(y)); });
   }
   return compare(a, b, F{});
 }
@@ -179,19 +175,9 @@ struct SlctF32 {
 struct SlctF32Flush {
   template <typename T>
   OUTBOARD_INLINE T operator()(T a, T b, f32 c) const {
-    return flushed(c) >= 0 ? a : b;
+    return flush_subnormal(c) >= 0 ? a : b;
   }
 };
-
-const char* pattern(char* buffer, const char* opcode, const char* comparison, const char* combination,
-                    const char* types) {
-  char* at = buffer;
-  for (const char* part : {opcode, comparison, combination, types}) {
-    while (*part != '\0') *at++ = *part++;
-  }
-  *at = '\0';
-  return buffer;
-}
 
 struct Combination {
   const char* text;
@@ -211,22 +197,20 @@ struct TypeText {
 template <typename T, typename F>
 void rows(FormTable& table, const char* comparison, const char* types, const char* flush_types,
           const TypeText& text) {
-  char buffer[128], suffix[64];
   for (const Combination& combination : kCombinations) {
     u32 aux = combination.aux;
     for (int flush = 0; flush < (flush_types != nullptr ? 2 : 1); ++flush) {
       const char* suffixes = flush ? flush_types : types;
       u32 all = aux | (flush ? kFlush : 0u);
-      table.add(pattern(buffer, "setp", comparison, combination.text, suffixes),
+      table.add(Pattern("setp", comparison, combination.text, suffixes).text,
                 combination.has_operand ? text.setp_combined : text.setp, setp<T, F>, all);
       if constexpr (sizeof(T) != 2 || std::is_integral_v<T>) {
         // set.CMP[.BOOL][.ftz].{u32,s32,f32}.TYPE
         const char* dtypes = flush ? ".ftz.{u32,s32}" : ".{u32,s32}";
         const char* tail = flush ? suffixes + 4 : suffixes;
-        table.add(pattern(buffer, "set", comparison, combination.text, pattern(suffix, dtypes, tail, "", "")),
+        table.add(Pattern("set", comparison, combination.text, dtypes, tail).text,
                   combination.has_operand ? text.set_u32_combined : text.set_u32, set<u32, T, F>, all);
-        table.add(pattern(buffer, "set", comparison, combination.text,
-                          pattern(suffix, flush ? ".ftz.f32" : ".f32", tail, "", "")),
+        table.add(Pattern("set", comparison, combination.text, flush ? ".ftz.f32" : ".f32", tail).text,
                   combination.has_operand ? text.set_f32_combined : text.set_f32, set<f32, T, F>, all);
       }
     }

@@ -1,4 +1,5 @@
 // cvt: between integers, floats, and both.
+#include "server/softgpu/exec/handlers/f8_ops.h"
 #include "server/softgpu/exec/handlers/float_ops.h"
 #include "server/softgpu/exec/handlers/half_ops.h"
 
@@ -256,17 +257,6 @@ OUTBOARD_INLINE u32 to_f8(f32 value, u32 aux) {
   u32 scaled = bits_as<u32>(rounded * bits_as<f32>((127 + kBias - 127) << 23)) >> (23 - kMantissaBits);
   if (rounded >= 0x1p60f || scaled > kLargest) scaled = kLargest;
   return sign | scaled;
-}
-
-template <u32 ExponentBits>
-OUTBOARD_INLINE f32 from_f8(u32 bits) {
-  constexpr u32 kMantissaBits = 7 - ExponentBits, kBias = (1u << (ExponentBits - 1)) - 1;
-  u32 magnitude = bits & 0x7f, sign = (bits & 0x80) << 24;
-  bool nan = ExponentBits == 4 ? magnitude == 0x7f : magnitude > 0x7c;
-  bool infinite = ExponentBits == 5 && magnitude == 0x7c;
-  f32 scaled = bits_as<f32>(magnitude << (23 - kMantissaBits)) * bits_as<f32>((254 - kBias) << 23);
-  u32 result = nan ? 0x7fff'ffffu : infinite ? 0x7f80'0000u : bits_as<u32>(scaled);
-  return bits_as<f32>(nan ? result : result | sign);
 }
 
 template <u32 ExponentBits>

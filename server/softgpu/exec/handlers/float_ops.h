@@ -1,7 +1,8 @@
 // What float32.cc, float64.cc and convert.cc share: rounding modes, flushing, saturation, NaN.
 #pragma once
 
-#include "server/softgpu/exec/handlers/lanes.h"
+#include "server/softgpu/exec/handlers/float_bits.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
@@ -45,31 +46,6 @@ class Rounding {
   bool directed_;
   u32 saved_ = 0;
 };
-
-template <typename T>
-struct FloatTraits;
-template <>
-struct FloatTraits<f32> {
-  static constexpr u32 kExponent = 0x7f80'0000, kSign = 0x8000'0000, kNan = 0x7fff'ffff;
-};
-template <>
-struct FloatTraits<f64> {
-  static constexpr u64 kExponent = 0x7ff0'0000'0000'0000, kSign = 0x8000'0000'0000'0000,
-                       kNan = 0x7ff8'0000'0000'0000;
-};
-
-template <typename T>
-OUTBOARD_INLINE T flush_subnormal(T value) {
-  auto bits = bits_as<UnsignedOf<T>>(value);
-  return (bits & FloatTraits<T>::kExponent) == 0
-             ? bits_as<T>(static_cast<UnsignedOf<T>>(bits & FloatTraits<T>::kSign))
-             : value;
-}
-
-template <typename T>
-OUTBOARD_INLINE T canonical_nan(T value) {
-  return value == value ? value : bits_as<T>(FloatTraits<T>::kNan);
-}
 
 // NaN becomes +0, as PTX wants.
 template <typename T>
@@ -225,19 +201,6 @@ const Op* testp(Warp& warp, const Op* op) {
   warp.set_predicate(op->r[0], warp.mask(op), result);
   return op + 1;
 }
-
-// A pattern made of parts; only in tables.
-struct Pattern {
-  char text[96];
-  template <typename... Parts>
-  explicit Pattern(Parts... parts) {
-    char* at = text;
-    for (const char* part : {static_cast<const char*>(parts)...}) {
-      while (*part != '\0') *at++ = *part++;
-    }
-    *at = '\0';
-  }
-};
 
 struct Variant {
   const char* text;

@@ -2,9 +2,8 @@
 // computed as 64 values. Everything is computed in f32, which is wide enough for one rounding of
 // sums and products; fma rounds to odd in between, so that rounding twice gives what rounding once
 // would.
-#include <initializer_list>
-
 #include "server/softgpu/exec/handlers/half_ops.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
@@ -233,18 +232,6 @@ const Op* approximate(Warp& warp, const Op* op) {
       warp, op, [aux](u16 a, u16, u16) { return finish<T>(F{}(T::widen(flush_input<T>(a, aux))), aux); });
 }
 
-// Joins up to six parts; rows are built from the type's name.
-struct Text {
-  char text[96];
-  Text(std::initializer_list<const char*> parts) {
-    char* at = text;
-    for (const char* part : parts) {
-      while (*part != '\0') *at++ = *part++;
-    }
-    *at = '\0';
-  }
-};
-
 template <typename T, bool Pairs>
 void add_comparisons(FormTable& t, const char* type, const char* bits) {
   struct Comparison {
@@ -273,14 +260,14 @@ void add_comparisons(FormTable& t, const char* type, const char* bits) {
       for (const Comparison& flush : kFlushes) {
         if (flush.aux && !T::kFlushable) continue;
         u32 aux = comparison.aux | combination.aux | flush.aux;
-        t.add(Text{"setp", comparison.text, combination.text, flush.text, ".", type}.text,
-              Text{"=p|p ", bits, " ", bits, predicate}.text, setp<T, Pairs>, aux);
-        t.add(Text{"set", comparison.text, combination.text, flush.text, ".", type, ".", type}.text,
-              Text{"=", bits, " ", bits, " ", bits, predicate}.text, set<T, Pairs, false>, aux);
-        t.add(
-            Text{"set", comparison.text, combination.text, flush.text, Pairs ? ".u32." : ".{u32,s32}.", type}
-                .text,
-            Text{"=b32 ", bits, " ", bits, predicate}.text, set<T, Pairs, true>, aux);
+        t.add(Pattern("setp", comparison.text, combination.text, flush.text, ".", type).text,
+              Pattern("=p|p ", bits, " ", bits, predicate).text, setp<T, Pairs>, aux);
+        t.add(Pattern("set", comparison.text, combination.text, flush.text, ".", type, ".", type).text,
+              Pattern("=", bits, " ", bits, " ", bits, predicate).text, set<T, Pairs, false>, aux);
+        t.add(Pattern("set", comparison.text, combination.text, flush.text, Pairs ? ".u32." : ".{u32,s32}.",
+                      type)
+                  .text,
+              Pattern("=b32 ", bits, " ", bits, predicate).text, set<T, Pairs, true>, aux);
       }
     }
   }
@@ -296,33 +283,34 @@ void add_type(FormTable& t, const char* type, const char* bits) {
   static constexpr Variant kRanges[] = {{"", 0}, {".sat", kSaturate}, {".relu", kRelu}};
   static constexpr Variant kNans[] = {
       {"", 0}, {".NaN", kNanWins}, {".xorsign.abs", kXorSign}, {".NaN.xorsign.abs", kNanWins | kXorSign}};
-  Text two{"=", bits, " ", bits, " ", bits}, three{"=", bits, " ", bits, " ", bits, " ", bits},
-      one{"=", bits, " ", bits};
+  Pattern two("=", bits, " ", bits, " ", bits), three("=", bits, " ", bits, " ", bits, " ", bits),
+      one("=", bits, " ", bits);
   for (const Variant& flush : kFlushes) {
     if (flush.aux && !T::kFlushable) continue;
     for (const Variant& range : kRanges) {
       u32 aux = flush.aux | range.aux;
-      t.add(Text{"fma.rn", flush.text, range.text, ".", type}.text, three.text, fma<T, Pairs>, aux);
+      t.add(Pattern("fma.rn", flush.text, range.text, ".", type).text, three.text, fma<T, Pairs>, aux);
       if (range.aux == kRelu) continue;
-      t.add(Text{"add[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Add>,
+      t.add(Pattern("add[.rn]", flush.text, range.text, ".", type).text, two.text, arithmetic<T, Pairs, Add>,
             aux);
-      t.add(Text{"sub[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Sub>,
+      t.add(Pattern("sub[.rn]", flush.text, range.text, ".", type).text, two.text, arithmetic<T, Pairs, Sub>,
             aux);
-      t.add(Text{"mul[.rn]", flush.text, range.text, ".", type}.text, two.text, arithmetic<T, Pairs, Mul>,
+      t.add(Pattern("mul[.rn]", flush.text, range.text, ".", type).text, two.text, arithmetic<T, Pairs, Mul>,
             aux);
     }
     for (const Variant& nan : kNans) {
-      t.add(Text{"min", flush.text, nan.text, ".", type}.text, two.text, extremum<T, Pairs, false>,
+      t.add(Pattern("min", flush.text, nan.text, ".", type).text, two.text, extremum<T, Pairs, false>,
             flush.aux | nan.aux);
-      t.add(Text{"max", flush.text, nan.text, ".", type}.text, two.text, extremum<T, Pairs, true>,
+      t.add(Pattern("max", flush.text, nan.text, ".", type).text, two.text, extremum<T, Pairs, true>,
             flush.aux | nan.aux);
     }
-    t.add(Text{"neg", flush.text, ".", type}.text, one.text, sign<T, Pairs, true>, flush.aux);
-    t.add(Text{"abs", flush.text, ".", type}.text, one.text, sign<T, Pairs, false>, flush.aux);
+    t.add(Pattern("neg", flush.text, ".", type).text, one.text, sign<T, Pairs, true>, flush.aux);
+    t.add(Pattern("abs", flush.text, ".", type).text, one.text, sign<T, Pairs, false>, flush.aux);
   }
   // bf16's ex2 is written with .ftz only, and flushes nothing that bf16 can hold.
-  t.add(Text{"ex2.approx", T::kFlushable ? "." : ".ftz.", type}.text, one.text, approximate<T, Pairs, Exp2>);
-  t.add(Text{"tanh.approx.", type}.text, one.text, approximate<T, Pairs, Tanh>);
+  t.add(Pattern("ex2.approx", T::kFlushable ? "." : ".ftz.", type).text, one.text,
+        approximate<T, Pairs, Exp2>);
+  t.add(Pattern("tanh.approx.", type).text, one.text, approximate<T, Pairs, Tanh>);
   add_comparisons<T, Pairs>(t, type, bits);
 }
 

@@ -185,6 +185,26 @@ OUTBOARD_INLINE uint32_t compare(const T* a, const T* b, F f) {
   return mask_of(result);
 }
 
+// Operators that several groups apply.
+struct And {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a & b;
+  }
+};
+struct Or {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a | b;
+  }
+};
+struct Xor {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a ^ b;
+  }
+};
+
 OUTBOARD_INLINE uint32_t first_lane(uint32_t mask) { return static_cast<uint32_t>(__builtin_ctz(mask)); }
 
 // Calls f(lane) for every lane of the mask.

@@ -5,24 +5,6 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct And {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a & b;
-  }
-};
-struct Or {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a | b;
-  }
-};
-struct Xor {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a ^ b;
-  }
-};
 struct Not {
   template <typename T>
   OUTBOARD_INLINE T operator()(T a) const {

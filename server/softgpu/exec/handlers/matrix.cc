@@ -6,7 +6,8 @@
 //   rows: r) B register r, element e   row V*t + e + 4*V*r                        column g C, D element c row
 //   g + 8 * (c / 2)                        column 2*t + c % 2
 // One formula covers every shape below, from 4-bit integers to doubles.
-#include "server/softgpu/exec/handlers/lanes.h"
+#include "server/softgpu/exec/handlers/f8_ops.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 #include "server/softgpu/exec/memory.h"
 #include "server/softgpu/exec/windows.h"
 
@@ -44,20 +45,7 @@ struct F8 {
   using Raw = u32;
   using Value = f32;
   static constexpr u32 kPerRegister = 4;
-  OUTBOARD_INLINE static Value get(Raw raw, u32 e) {
-    constexpr u32 kMantissaBits = 7 - ExponentBits;
-    u32 bits = raw >> (8 * e) & 0xff;
-    u32 sign = bits >> 7 << 31, magnitude = bits & 0x7f;
-    if constexpr (ExponentBits == 4) {
-      if (magnitude == 0x7f) return bits_as<f32>(0x7fff'ffffu);  // e4m3 has NaN, but no infinity
-    } else if (magnitude >= 0x7c) {
-      return bits_as<f32>(sign | (magnitude == 0x7c ? 0x7f80'0000u : 0x7fff'ffffu));
-    }
-    // Scaling by a power of two is exact, and makes subnormals come out right.
-    constexpr u32 kBias = (1u << (ExponentBits - 1)) - 1;
-    f32 scaled = bits_as<f32>(magnitude << (23 - kMantissaBits)) * bits_as<f32>((127u + 127u - kBias) << 23);
-    return bits_as<f32>(bits_as<u32>(scaled) | sign);
-  }
+  OUTBOARD_INLINE static Value get(Raw raw, u32 e) { return from_f8<ExponentBits>(raw >> (8 * e) & 0xff); }
 };
 using E4m3 = F8<4>;
 using E5m2 = F8<5>;
@@ -364,13 +352,9 @@ void add_integer_mma(FormTable& t, const char* types) {
       {kBytes ? "m16n8k32" : "m16n8k64", "=s32x4 b32x4 b32x2 s32x4", mma<16, 2 * K, A, B, S, S>},
   };
   for (const Shape& shape : shapes) {
-    char text[96], *at = text;
-    for (const char* part :
-         {"mma.sync.aligned.", shape.text, ".row.col", Saturate ? ".satfinite" : "", ".s32", types, ".s32"}) {
-      while (*part != '\0') *at++ = *part++;
-    }
-    *at = '\0';
-    t.add(text, shape.signature, shape.handler);
+    const Pattern text("mma.sync.aligned.", shape.text, ".row.col", Saturate ? ".satfinite" : "", ".s32",
+                       types, ".s32");
+    t.add(text.text, shape.signature, shape.handler);
   }
 }
 

@@ -1,5 +1,6 @@
 // ld, st, ldu, prefetch, discard: data between registers and memory.
 #include "server/softgpu/exec/handlers/access.h"
+#include "server/softgpu/exec/handlers/table_text.h"
 #include "server/softgpu/exec/special.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
@@ -159,15 +160,6 @@ const Op* frame_copy(Warp& warp, const Op* op) {
 
 const Op* nothing(Warp&, const Op* op) { return op + 1; }
 
-const char* join(char* buffer, const char* a, const char* b, const char* c, const char* d) {
-  char* at = buffer;
-  for (const char* part : {a, b, c, d}) {
-    while (*part != '\0') *at++ = *part++;
-  }
-  *at = '\0';
-  return buffer;
-}
-
 struct TypeRow {
   const char *types, *type;
   Handler load, store;
@@ -196,22 +188,21 @@ constexpr SpaceRow kSpaces[] = {
 };
 
 void add_rows(FormTable& table, const TypeRow& type) {
-  char pattern[160], signature[64];
   for (const SpaceRow& space : kSpaces) {
     for (u32 elements : {1u, 2u, 4u, 8u}) {
       if (type.type[0] == 'b' && type.type[1] == '1' && type.type[2] == '2' && elements > 1) continue;
       const char* vector = elements == 1 ? "" : elements == 2 ? ".v2" : elements == 4 ? ".v4" : ".v8";
       const char* count = elements == 1 ? "" : elements == 2 ? "x2" : elements == 4 ? "x4" : "x8";
       for (int spins = 0; spins < 2; ++spins) {
-        join(pattern, spins ? "{ld.volatile,ld.relaxed,ld.acquire,ld.mmio.relaxed}" : "{ld,ld.weak}",
-             space.text, vector, type.types);
-        table.add(pattern, join(signature, "=", type.type, count, " []"), type.load,
+        const Pattern pattern(spins ? "{ld.volatile,ld.relaxed,ld.acquire,ld.mmio.relaxed}" : "{ld,ld.weak}",
+                              space.text, vector, type.types);
+        table.add(pattern.text, Pattern("=", type.type, count, " []").text, type.load,
                   aux_of(space.window, elements, spins), kRelaxedWidths);
       }
       if (!space.stores) continue;
-      join(pattern, "{st,st.weak,st.volatile,st.relaxed,st.release,st.mmio.relaxed}", space.text, vector,
-           type.types);
-      table.add(pattern, join(signature, "[] ", type.type, count, ""), type.store,
+      const Pattern pattern("{st,st.weak,st.volatile,st.relaxed,st.release,st.mmio.relaxed}", space.text,
+                            vector, type.types);
+      table.add(pattern.text, Pattern("[] ", type.type, count, "").text, type.store,
                 aux_of(space.window, elements, false), kRelaxedWidths);
     }
   }

@@ -149,24 +149,6 @@ struct Max {
     return a > b ? a : b;
   }
 };
-struct And {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a & b;
-  }
-};
-struct Or {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a | b;
-  }
-};
-struct Xor {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a ^ b;
-  }
-};
 
 // d, a, members
 template <typename T, typename F>
