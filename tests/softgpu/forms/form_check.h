@@ -14,6 +14,8 @@ namespace outboard::softgpu::exec {
 using Values = std::vector<uint64_t>;
 // Result bits from the inputs' bits of one lane. Only the low bits of the result's width count.
 using Expectation = std::function<uint64_t(const Values& in)>;
+// Whether a result is right, where more than one is.
+using Acceptance = std::function<bool(const Values& in, uint64_t got)>;
 
 // Values at which integer instructions of a width tend to go wrong.
 const Values& integer_edges(const std::string& type);
@@ -42,6 +44,8 @@ struct FormCheck {
   Expectation expected;
   std::vector<const Values*> edges = {};  // per input; none: integer_edges of its type
   std::string code = {};                  // instead of "opcode %o0, %i0, ...;"
+  unsigned rounds = 6;                    // of 32 lanes
+  Acceptance accepts = {};                // asked instead of comparing with `expected`
 };
 
 // On every instruction set; lanes combine the inputs' edge values in several ways.

@@ -64,11 +64,11 @@ struct Log2 {
 };
 
 // sin and cos by quadrant. The reduction holds for |x| < 2^31, far beyond where the hardware's is
-// specified.
+// specified; angles above are taken for 0, which keeps the result within [-1, 1].
 template <bool Cosine>
 struct Sine {
   OUTBOARD_INLINE f32 operator()(f32 x) const {
-    f64 wide = static_cast<f64>(x);
+    f64 wide = x < 0x1p31f && x > -0x1p31f ? static_cast<f64>(x) : 0.0;
     f64 shifted = wide * 0.63661977236758134308 + kIntegerMagic;
     f64 quarter = shifted - kIntegerMagic;
     f64 r = (wide - quarter * 1.57079632673412561417) - quarter * 6.07710050650619224932e-11;
@@ -89,7 +89,7 @@ struct Sine {
     u64 quadrant = bits_as<u64>(shifted) + (Cosine ? 1 : 0);
     f64 value = quadrant & 1 ? c : s;
     value = quadrant & 2 ? -value : value;
-    return wide - wide == 0 ? static_cast<f32>(value) : bits_as<f32>(0x7fff'ffffu);
+    return x - x == 0 ? static_cast<f32>(value) : bits_as<f32>(0x7fff'ffffu);
   }
 };
 
@@ -112,8 +112,18 @@ struct Rsqrt {
   }
 };
 
+// a * (1 / b), where the reciprocal of a finite b above 2^126 is lost, as PTX says.
+struct DivApprox {
+  OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
+    f32 magnitude = __builtin_fabsf(b);
+    bool lost = magnitude > 0x1p126f && magnitude < __builtin_inff();
+    return lost ? a * __builtin_copysignf(0.0f, b) : a / b;
+  }
+};
+
 void add_approximations(FormTable& t, const char* flush, u32 aux) {
-  t.add(Pattern("div.{approx,full}", flush, ".f32").text, "=f32 f32 f32", rounded2<f32, FloatDiv>, aux);
+  t.add(Pattern("div.approx", flush, ".f32").text, "=f32 f32 f32", rounded2<f32, DivApprox>, aux);
+  t.add(Pattern("div.full", flush, ".f32").text, "=f32 f32 f32", rounded2<f32, FloatDiv>, aux);
   t.add(Pattern("rcp.approx", flush, ".f32").text, "=f32 f32", rounded1<f32, FloatRcp>, aux);
   t.add(Pattern("sqrt.approx", flush, ".f32").text, "=f32 f32", rounded1<f32, FloatSqrt>, aux);
   t.add(Pattern("rsqrt.approx", flush, ".f32").text, "=f32 f32", rounded1<f32, Rsqrt>, aux);

@@ -193,7 +193,7 @@ const Op* testp(Warp& warp, const Op* op) {
       case kIsInfinite: holds = bits == kExponent; break;
       case kIsNumber: holds = bits <= kExponent; break;
       case kIsNan: holds = bits > kExponent; break;
-      case kIsNormal: holds = bits < kExponent && (bits & kExponent) != 0; break;
+      case kIsNormal: holds = bits < kExponent && ((bits & kExponent) != 0 || bits == 0); break;
       default: holds = bits != 0 && (bits & kExponent) == 0; break;
     }
     result |= u32{holds} << i;
