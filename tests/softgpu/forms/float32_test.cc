@@ -147,6 +147,7 @@ long double ulp(long double value) {
 }
 
 void check_approximation(const std::string& opcode, const Function& function, const Allowance& allowed) {
+  const Values numbers = moderate(kF);
   for (const Option& flush : kFlushes) {
     if (opcode == "tanh.approx" && flush.on) continue;
     FormCheck form{opcode + flush.text + ".f32", "b32", {"b32"}, {}};
@@ -157,6 +158,9 @@ void check_approximation(const std::string& opcode, const Function& function, co
       const long double want = function(x);
       return is_near(got, want, allowed(x, want), flush.on);
     };
+    check_form(form);
+    form.edges = {&numbers};
+    form.rounds = 36;
     check_form(form);
   }
 }

@@ -281,11 +281,15 @@ const Values& samples(const Format& format) {
   return values;
 }
 
-const Values& sample_pairs(const Format& format) {
-  static std::map<int, Values> known;
-  Values& pairs = known[format.mantissa_bits * 64 + format.exponent_bits];
-  if (!pairs.empty()) return pairs;
-  const Values& values = samples(format);
+Values moderate(const Format& format) {
+  Values values;
+  for (int i = -128; i <= 128; ++i)
+    values.push_back(encode(format, quotient(from_integer(i * 5), from_integer(4)), Round::kNearest));
+  return values;
+}
+
+Values paired(const Values& values) {
+  Values pairs;
   for (size_t i = 0; i < values.size(); ++i)
     pairs.push_back(values[(i * 17 + 5) % values.size()] << 16 | values[i]);
   return pairs;

@@ -80,8 +80,10 @@ uint64_t extremum(const Format& format, uint64_t a, uint64_t b, const ExtremumRu
 
 // Borders, specials and pseudo-random numbers of many magnitudes.
 const Values& samples(const Format& format);
-// Two of them in one register.
-const Values& sample_pairs(const Format& format);
+// Numbers between -160 and 160, where exponentials are neither 0 nor infinite.
+Values moderate(const Format& format);
+// Two values in one register.
+Values paired(const Values& values);
 
 struct RoundName {
   const char* text;

@@ -46,7 +46,7 @@ void check_form(const FormCheck& check) {
       const unsigned stride = i == 0 ? 1 : i == 1 ? 5 + round : 11 + 3 * round;
       test.inputs.push_back(
           {check.inputs[i], row_of([&](uint32_t lane) {
-             return edges[(lane * stride + round * 7 + i * 3 + lane * lane * (i == 2)) % edges.size()];
+             return edges[(lane * stride + round * 33 + i * 3 + lane * lane * (i == 2)) % edges.size()];
            })});
     }
     for (Isa isa : available_isas()) {

@@ -38,7 +38,7 @@ enum : u32 { kFlush = 1, kSaturate = 2, kRelu = 4, kNanWins = 8, kXorSign = 16 }
 
 template <typename T>
 OUTBOARD_INLINE u16 flush_input(u16 bits, u32 aux) {
-  return T::kFlushable && (aux & kFlush) && (bits & T::kExponent) == 0 ? bits & 0x8000 : bits;
+  return (aux & kFlush) && (bits & T::kExponent) == 0 ? bits & 0x8000 : bits;
 }
 
 template <typename T>
@@ -192,21 +192,25 @@ const Op* setp(Warp& warp, const Op* op) {
   return op + 1;
 }
 
-// d, a, b [, c]: d is 1.0 or 0 of the type, or all ones or 0.
+OUTBOARD_INLINE bool chosen(const Warp& warp, const Op* op, u32 lane, bool value) {
+  u32 other = op->aux & kCombine ? warp.predicate(op->r[3]) >> lane : 0;
+  return combined(op->aux, value, other) & 1;
+}
+
+// d, a, b [, c]: d is 1.0 or 0 of the type, or all ones or 0 (of one comparison 32 bits).
 template <typename T, bool Pairs, bool Ones>
 const Op* set(Warp& warp, const Op* op) {
-  u32 mask = warp.mask(op);
   const u16 *a = warp.row<const u16>(op->r[1]), *b = warp.row<const u16>(op->r[2]);
-  u32 other = op->aux & kCombine ? warp.predicate(op->r[3]) : 0;
   constexpr u32 kPerLane = Pairs ? 2 : 1;
   alignas(64) u16 out[2 * kLanes];
   alignas(64) u32 wide[kLanes];
   for (u32 i = 0; i < kPerLane * kLanes; ++i) {
     u32 lane = i / kPerLane;
-    bool value = combined(op->aux, holds<T>(op->aux, a[i], b[i]), other >> lane & 1) & 1;
+    bool value = chosen(warp, op, lane, holds<T>(op->aux, a[i], b[i]));
     out[i] = value ? (Ones ? 0xffff : T::kOne) : 0;
     if (!Pairs && Ones) wide[lane] = value ? ~0u : 0;
   }
+  u32 mask = warp.mask(op);
   if constexpr (Pairs) {
     blend(warp.row<u32>(op->r[0]), reinterpret_cast<const u32*>(out), mask);
   } else if constexpr (Ones) {
@@ -214,6 +218,16 @@ const Op* set(Warp& warp, const Op* op) {
   } else {
     blend(warp.row<u16>(op->r[0]), out, mask);
   }
+  return op + 1;
+}
+
+// 16 bits of ones or 0.
+template <typename T>
+const Op* set_narrow(Warp& warp, const Op* op) {
+  const u16 *a = warp.row<const u16>(op->r[1]), *b = warp.row<const u16>(op->r[2]);
+  alignas(64) u16 out[kLanes];
+  for (u32 i = 0; i < kLanes; ++i) out[i] = chosen(warp, op, i, holds<T>(op->aux, a[i], b[i])) ? 0xffff : 0;
+  blend(warp.row<u16>(op->r[0]), out, warp.mask(op));
   return op + 1;
 }
 
@@ -264,10 +278,11 @@ void add_comparisons(FormTable& t, const char* type, const char* bits) {
               Pattern("=p|p ", bits, " ", bits, predicate).text, setp<T, Pairs>, aux);
         t.add(Pattern("set", comparison.text, combination.text, flush.text, ".", type, ".", type).text,
               Pattern("=", bits, " ", bits, " ", bits, predicate).text, set<T, Pairs, false>, aux);
-        t.add(Pattern("set", comparison.text, combination.text, flush.text, Pairs ? ".u32." : ".{u32,s32}.",
-                      type)
-                  .text,
+        t.add(Pattern("set", comparison.text, combination.text, flush.text, ".{u32,s32}.", type).text,
               Pattern("=b32 ", bits, " ", bits, predicate).text, set<T, Pairs, true>, aux);
+        if (Pairs) continue;
+        t.add(Pattern("set", comparison.text, combination.text, flush.text, ".{u16,s16}.", type).text,
+              Pattern("=b16 ", bits, " ", bits, predicate).text, set_narrow<T>, aux);
       }
     }
   }
@@ -288,6 +303,7 @@ void add_type(FormTable& t, const char* type, const char* bits) {
   for (const Variant& flush : kFlushes) {
     if (flush.aux && !T::kFlushable) continue;
     for (const Variant& range : kRanges) {
+      if (range.aux == kSaturate && !T::kFlushable) continue;  // only f16 has it, as it has .ftz
       u32 aux = flush.aux | range.aux;
       t.add(Pattern("fma.rn", flush.text, range.text, ".", type).text, three.text, fma<T, Pairs>, aux);
       if (range.aux == kRelu) continue;
@@ -307,9 +323,9 @@ void add_type(FormTable& t, const char* type, const char* bits) {
     t.add(Pattern("neg", flush.text, ".", type).text, one.text, sign<T, Pairs, true>, flush.aux);
     t.add(Pattern("abs", flush.text, ".", type).text, one.text, sign<T, Pairs, false>, flush.aux);
   }
-  // bf16's ex2 is written with .ftz only, and flushes nothing that bf16 can hold.
+  // Of ex2, f16 has no .ftz and bf16 nothing else.
   t.add(Pattern("ex2.approx", T::kFlushable ? "." : ".ftz.", type).text, one.text,
-        approximate<T, Pairs, Exp2>);
+        approximate<T, Pairs, Exp2>, T::kFlushable ? 0u : u32{kFlush});
   t.add(Pattern("tanh.approx.", type).text, one.text, approximate<T, Pairs, Tanh>);
   add_comparisons<T, Pairs>(t, type, bits);
 }
