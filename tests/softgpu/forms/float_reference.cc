@@ -176,9 +176,8 @@ uint64_t to_integer(const Exact& value, Round round, unsigned bits, bool is_sign
   const __int128 most = is_signed ? (one << (bits - 1)) - 1 : (one << bits) - 1;
   const Exact whole = integral(value, round);
   __int128 result = whole.negative ? least : most;
-  const bool huge = whole.kind == Kind::kInfinite || length_of(whole.mantissa) + whole.exponent > 100;
-  if (!huge || whole.mantissa == 0) {
-    result = static_cast<__int128>(whole.mantissa == 0 ? 0 : whole.mantissa << whole.exponent);
+  if (whole.kind == Kind::kFinite && length_of(whole.mantissa) + whole.exponent <= 100) {
+    result = static_cast<__int128>(whole.mantissa << whole.exponent);
     if (whole.negative) result = -result;
   }
   return static_cast<uint64_t>(result < least ? least : result > most ? most : result);

@@ -15,6 +15,7 @@ void OUTBOARD_JOIN(add_all_forms_, OUTBOARD_ISA)(FormTable& table) {
   add_float32_forms(table);
   add_float64_forms(table);
   add_convert_forms(table);
+  add_convert_packed_forms(table);
   add_memory_forms(table);
   add_atomic_forms(table);
   add_control_forms(table);

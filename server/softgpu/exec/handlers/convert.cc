@@ -1,5 +1,4 @@
-// cvt: between integers, floats, and both.
-#include "server/softgpu/exec/handlers/f8_ops.h"
+// cvt: between integers, floats, and both. convert_packed.cc has the formats that have no type of their own.
 #include "server/softgpu/exec/handlers/float_ops.h"
 #include "server/softgpu/exec/handlers/half_ops.h"
 
@@ -71,7 +70,8 @@ struct Floating<Bf16> {
   OUTBOARD_INLINE static f32 get(u16 bits) { return Bf16::widen(bits); }
 };
 
-// NaN becomes 0, what is out of range the nearest value in it.
+// What is out of range becomes the nearest value in it. NaN becomes 0, or of 64-bit types the value
+// with only the highest bit.
 template <typename D, typename S, u32 Mode, bool Flush>
 struct FloatToInteger {
   using Value = typename Floating<S>::Value;
@@ -85,7 +85,9 @@ struct FloatToInteger {
     D result = value < kAbove && value > kBelow ? static_cast<D>(value)
                : value >= kAbove                ? Range<D>::kMax
                                                 : Range<D>::kMin;
-    return static_cast<RowOf<D>>(value == value ? result : D{0});
+    constexpr bool kWide = std::is_same_v<S, f64> || sizeof(D) == 8;
+    constexpr D kOfNan = kWide ? static_cast<D>(u64{1} << (8 * sizeof(D) - 1)) : D{0};
+    return static_cast<RowOf<D>>(value == value ? result : kOfNan);
   }
 };
 
@@ -149,6 +151,7 @@ OUTBOARD_INLINE u16 finish16(u16 bits, u32 aux) {
   bool nan = (bits & 0x7fff) > T::kExponent;
   if (aux & kSaturate) return nan || bits >= 0x8000 ? 0 : bits > T::kOne ? T::kOne : bits;
   if ((aux & kRelu) && bits >= 0x8000 && !nan) return 0;
+  if ((aux & kFinite) && (bits & 0x7fff) == T::kExponent) return bits - 1;
   return bits;
 }
 
@@ -223,88 +226,6 @@ const Op* pack_halves(Warp& warp, const Op* op) {
   });
 }
 
-// tf32: 10 bits of mantissa. .rna rounds halves away from zero, .rn to even.
-template <u32 Mode, bool Away>
-const Op* to_tf32(Warp& warp, const Op* op) {
-  u32 aux = op->aux;
-  return map<u32, u32>(warp, op, [aux](u32 bits) {
-    if ((bits & 0x7fff'ffff) > 0x7f80'0000) return 0x7fff'ffffu;
-    u32 infinite = bits & 0x7fff'ffff;
-    if (Mode == kNearest && infinite != 0x7f80'0000) bits += Away ? 0x1000 : 0xfff + (bits >> 13 & 1);
-    bits &= 0xffff'e000;
-    return (aux & kRelu) && bits >> 31 ? 0u : bits;
-  });
-}
-
-// 8-bit floats with 4 or 5 bits of exponent, rounded to nearest even; what is too large becomes
-// the largest finite value.
-template <u32 ExponentBits>
-OUTBOARD_INLINE u32 to_f8(f32 value, u32 aux) {
-  constexpr u32 kMantissaBits = 7 - ExponentBits, kBias = (1u << (ExponentBits - 1)) - 1;
-  constexpr u32 kLargest = ExponentBits == 4 ? 0x7e : 0x7b;
-  u32 bits = bits_as<u32>(value), sign = bits >> 31 << 7;
-  u32 magnitude = bits & 0x7fff'ffff;
-  if (magnitude > 0x7f80'0000) return 0x7f;
-  if ((aux & kRelu) && sign) return 0;
-  // Adding a power of two whose last bit is the result's last place rounds there.
-  s32 exponent = static_cast<s32>(magnitude >> 23) - 127;
-  s32 lowest = 1 - static_cast<s32>(kBias);
-  s32 place = (exponent < lowest ? lowest : exponent) - static_cast<s32>(kMantissaBits);
-  f32 magic = bits_as<f32>(static_cast<u32>(place + 23 + 127) << 23);
-  f32 rounded =
-      magnitude >= 0x7f80'0000 ? bits_as<f32>(magnitude) : (bits_as<f32>(magnitude) + magic) - magic;
-  // Scaling down moves the exponent to f8's, subnormals included.
-  u32 scaled = bits_as<u32>(rounded * bits_as<f32>((127 + kBias - 127) << 23)) >> (23 - kMantissaBits);
-  if (rounded >= 0x1p60f || scaled > kLargest) scaled = kLargest;
-  return sign | scaled;
-}
-
-template <u32 ExponentBits>
-const Op* pack_f8(Warp& warp, const Op* op) {
-  u32 aux = op->aux;
-  return map<u16, f32, f32>(warp, op, [aux](f32 a, f32 b) {
-    return static_cast<u16>(to_f8<ExponentBits>(a, aux) << 8 | to_f8<ExponentBits>(b, aux));
-  });
-}
-template <u32 ExponentBits>
-const Op* pack_f8_halves(Warp& warp, const Op* op) {
-  u32 aux = op->aux;
-  return map<u16, u32>(warp, op, [aux](u32 pair) {
-    return static_cast<u16>(to_f8<ExponentBits>(F16::widen(static_cast<u16>(pair >> 16)), aux) << 8 |
-                            to_f8<ExponentBits>(F16::widen(static_cast<u16>(pair)), aux));
-  });
-}
-template <u32 ExponentBits>
-const Op* unpack_f8(Warp& warp, const Op* op) {
-  u32 aux = op->aux;
-  return map<u32, u16>(warp, op, [aux](u16 pair) {
-    return u32{finish16<F16>(F16::narrow(from_f8<ExponentBits>(pair >> 8)), aux)} << 16 |
-           finish16<F16>(F16::narrow(from_f8<ExponentBits>(pair & 0xff)), aux);
-  });
-}
-
-// cvt.pack: a and b as narrow integers, in front of what of c is shifted down.
-template <typename T>
-const Op* pack16(Warp& warp, const Op* op) {
-  return map<u32, s32, s32>(warp, op, [](s32 a, s32 b) {
-    auto narrow_one = [](s32 v) {
-      return u32{static_cast<u16>(v < Range<T>::kMin   ? Range<T>::kMin
-                                  : v > Range<T>::kMax ? Range<T>::kMax
-                                                       : static_cast<T>(v))};
-    };
-    return narrow_one(a) << 16 | narrow_one(b);
-  });
-}
-template <s32 Low, s32 High, u32 Bits>
-const Op* pack_small(Warp& warp, const Op* op) {
-  return map<u32, s32, s32, u32>(warp, op, [](s32 a, s32 b, u32 c) {
-    auto narrow_one = [](s32 v) {
-      return static_cast<u32>(v < Low ? Low : v > High ? High : v) & ((1u << Bits) - 1);
-    };
-    return c << (2 * Bits) | narrow_one(a) << Bits | narrow_one(b);
-  });
-}
-
 template <typename T>
 constexpr const char* kName = "";
 template <>
@@ -348,10 +269,12 @@ void add_integers_to(FormTable& t, List<S...>) {
   (add<D, S>(t, ".sat", run<RowOf<D>, IntegerToInteger<D, S, true>, RowOf<S>>, 0), ...);
 }
 
+// .sat changes nothing here, and does not exist for bf16.
 template <typename S, u32 Mode, typename... D>
 void add_float_to_integers(FormTable& t, const char* rounding, List<D...>) {
   using Row = typename Floating<S>::Row;
-  (add<D, S>(t, Pattern(rounding, "[.sat]").text, run<RowOf<D>, FloatToInteger<D, S, Mode, false>, Row>, 0),
+  const char* saturation = std::is_same_v<S, Bf16> ? "" : "[.sat]";
+  (add<D, S>(t, Pattern(rounding, saturation).text, run<RowOf<D>, FloatToInteger<D, S, Mode, false>, Row>, 0),
    ...);
   if constexpr (sizeof(Row) == 4)
     (add<D, S>(t, Pattern(rounding, ".ftz[.sat]").text, run<RowOf<D>, FloatToInteger<D, S, Mode, true>, Row>,
@@ -362,19 +285,45 @@ void add_float_to_integers(FormTable& t, const char* rounding, List<D...>) {
 template <typename... S>
 void add_integers_to_floats(FormTable& t, List<S...>) {
   for (const Variant& rounding : kRoundings) {
-    (add<f32, S>(t, rounding.text, integer_to_float<f32, S>, rounding.aux), ...);
-    (add<f64, S>(t, rounding.text, integer_to_float<f64, S>, rounding.aux), ...);
-    (add<f32, S>(t, Pattern(rounding.text, ".sat").text, integer_to_float<f32, S>, rounding.aux | kSaturate),
-     ...);
-    (add<f64, S>(t, Pattern(rounding.text, ".sat").text, integer_to_float<f64, S>, rounding.aux | kSaturate),
-     ...);
+    for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}}) {
+      // No integer becomes a subnormal number.
+      (add<f32, S>(t, Pattern(rounding.text, "[.ftz]", range.text).text, integer_to_float<f32, S>,
+                   rounding.aux | range.aux),
+       ...);
+      (add<f64, S>(t, Pattern(rounding.text, range.text).text, integer_to_float<f64, S>,
+                   rounding.aux | range.aux),
+       ...);
+    }
   }
 }
 
-template <typename D, u32 Mode, typename... S>
-void add_to_half(FormTable& t, const char* rounding, List<S...>) {
-  (add<D, S>(t, rounding, to_half<D, S, Mode>, 0), ...);
-  (add<D, S>(t, Pattern(rounding, ".sat").text, to_half<D, S, Mode>, kSaturate), ...);
+template <u32 Mode, typename... S>
+void add_to_halves(FormTable& t, const char* rounding, List<S...>) {
+  (add<F16, S>(t, rounding, to_half<F16, S, Mode>, 0), ...);
+  (add<F16, S>(t, Pattern(rounding, ".sat").text, to_half<F16, S, Mode>, kSaturate), ...);
+  (add<Bf16, S>(t, rounding, to_half<Bf16, S, Mode>, 0), ...);
+}
+
+// f32 to f16 and bf16, one or two of them.
+template <u32 Mode>
+void add_single_to_halves(FormTable& t, const char* rounding) {
+  add<F16, f32>(t, Pattern(rounding, ".ftz").text, to_half<F16, f32, Mode>, kFlush);
+  add<F16, f32>(t, Pattern(rounding, ".ftz.sat").text, to_half<F16, f32, Mode>, kFlush | kSaturate);
+  add<Bf16, f32>(t, Pattern(rounding, ".ftz").text, to_half<Bf16, f32, Mode>, kFlush);
+  if constexpr (Mode == kNearest || Mode == kToZero) {
+    for (const Variant& range : {Variant{"", 0}, Variant{".relu", kRelu}, Variant{".satfinite", kFinite},
+                                 Variant{".relu.satfinite", kRelu | kFinite}}) {
+      const Pattern modifiers(rounding, range.text);
+      if (range.aux != 0) {
+        add<F16, f32>(t, modifiers.text, to_half<F16, f32, Mode>, range.aux);
+        add<Bf16, f32>(t, modifiers.text, to_half<Bf16, f32, Mode>, range.aux);
+      }
+      t.add(Pattern("cvt", modifiers.text, ".f16x2.f32").text, "=b32 f32 f32", pack_halves<F16, Mode>,
+            range.aux);
+      t.add(Pattern("cvt", modifiers.text, ".bf16x2.f32").text, "=b32 f32 f32", pack_halves<Bf16, Mode>,
+            range.aux);
+    }
+  }
 }
 
 template <u32 Mode>
@@ -383,23 +332,15 @@ void add_rounding(FormTable& t, const char* rounding, const char* integral) {
   add_float_to_integers<f64, Mode>(t, integral, Integers{});
   add_float_to_integers<F16, Mode>(t, integral, Integers{});
   add_float_to_integers<Bf16, Mode>(t, integral, Integers{});
-  using Sources = List<u8, u16, u32, u64, s8, s16, s32, s64, f32, f64>;
-  add_to_half<F16, Mode>(t, rounding, Sources{});
-  add_to_half<Bf16, Mode>(t, rounding, Sources{});
-  add<F16, f32>(t, Pattern(rounding, ".ftz").text, to_half<F16, f32, Mode>, kFlush);
-  add<F16, f32>(t, Pattern(rounding, ".ftz.sat").text, to_half<F16, f32, Mode>, kFlush | kSaturate);
+  add_to_halves<Mode>(t, rounding, List<u8, u16, u32, u64, s8, s16, s32, s64, f32, f64>{});
+  add_single_to_halves<Mode>(t, rounding);
   add<F16, Bf16>(t, rounding, to_half<F16, Bf16, Mode>, 0);
   add<Bf16, F16>(t, rounding, to_half<Bf16, F16, Mode>, 0);
-  for (const Variant& relu : {Variant{"", 0}, Variant{".relu", kRelu}}) {
-    if (relu.aux) {
-      add<F16, f32>(t, Pattern(rounding, relu.text).text, to_half<F16, f32, Mode>, kRelu);
-      add<Bf16, f32>(t, Pattern(rounding, relu.text).text, to_half<Bf16, f32, Mode>, kRelu);
-    }
-    t.add(Pattern("cvt", rounding, relu.text, ".f16x2.f32").text, "=b32 f32 f32", pack_halves<F16, Mode>,
-          relu.aux);
-    t.add(Pattern("cvt", rounding, relu.text, ".bf16x2.f32").text, "=b32 f32 f32", pack_halves<Bf16, Mode>,
-          relu.aux);
-  }
+  // Exact, whatever the rounding.
+  add<f32, Bf16>(t, rounding, widen_float<f32, Bf16>, 0);
+  add<f32, Bf16>(t, Pattern(rounding, ".ftz").text, widen_float<f32, Bf16>, kFlush);
+  add<f64, Bf16>(t, rounding, widen_float<f64, Bf16>, 0);
+  add<Bf16, Bf16>(t, integral, same_half<Bf16, Mode>, 0);
   for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}, Variant{".ftz", kFlush},
                                Variant{".ftz.sat", kFlush | kSaturate}}) {
     add<f32, f64>(t, Pattern(rounding, range.text).text, narrow_f64, Mode | range.aux);
@@ -407,11 +348,13 @@ void add_rounding(FormTable& t, const char* rounding, const char* integral) {
     if (range.aux & kFlush) continue;
     add<f64, f64>(t, Pattern(integral, range.text).text, same_float<f64, Mode>, range.aux);
     add<F16, F16>(t, Pattern(integral, range.text).text, same_half<F16, Mode>, range.aux);
-    add<Bf16, Bf16>(t, Pattern(integral, range.text).text, same_half<Bf16, Mode>, range.aux);
   }
 }
 
 void add_exact(FormTable& t) {
+  add<f32, Bf16>(t, "", widen_float<f32, Bf16>, 0);
+  add<f32, Bf16>(t, ".ftz", widen_float<f32, Bf16>, kFlush);
+  add<f64, Bf16>(t, "", widen_float<f64, Bf16>, 0);
   for (const Variant& range : {Variant{"", 0}, Variant{".sat", kSaturate}, Variant{".ftz", kFlush},
                                Variant{".ftz.sat", kFlush | kSaturate}}) {
     add<f64, f32>(t, range.text, widen_float<f64, f32>, range.aux);
@@ -419,28 +362,8 @@ void add_exact(FormTable& t) {
     add<f32, f32>(t, range.text, same_float<f32, kKeep>, range.aux);
     if (range.aux & kFlush) continue;
     add<f64, F16>(t, range.text, widen_float<f64, F16>, range.aux);
-    add<f32, Bf16>(t, range.text, widen_float<f32, Bf16>, range.aux);
-    add<f64, Bf16>(t, range.text, widen_float<f64, Bf16>, range.aux);
     add<f64, f64>(t, range.text, same_float<f64, kKeep>, range.aux);
     add<F16, F16>(t, range.text, same_half<F16, kKeep>, range.aux);
-  }
-}
-
-void add_small_floats(FormTable& t) {
-  t.add("cvt.rna[.satfinite].tf32.f32", "=b32 f32", to_tf32<kNearest, true>);
-  t.add("cvt.rn[.satfinite].tf32.f32", "=b32 f32", to_tf32<kNearest, false>);
-  t.add("cvt.rn[.satfinite].relu.tf32.f32", "=b32 f32", to_tf32<kNearest, false>, kRelu);
-  t.add("cvt.rz[.satfinite].tf32.f32", "=b32 f32", to_tf32<kToZero, false>);
-  t.add("cvt.rz[.satfinite].relu.tf32.f32", "=b32 f32", to_tf32<kToZero, false>, kRelu);
-  for (const Variant& relu : {Variant{"", 0}, Variant{".relu", kRelu}}) {
-    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e4m3x2.f32").text, "=b16 f32 f32", pack_f8<4>, relu.aux);
-    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e5m2x2.f32").text, "=b16 f32 f32", pack_f8<5>, relu.aux);
-    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e4m3x2.f16x2").text, "=b16 b32", pack_f8_halves<4>,
-          relu.aux);
-    t.add(Pattern("cvt.rn.satfinite", relu.text, ".e5m2x2.f16x2").text, "=b16 b32", pack_f8_halves<5>,
-          relu.aux);
-    t.add(Pattern("cvt.rn", relu.text, ".f16x2.e4m3x2").text, "=b32 b16", unpack_f8<4>, relu.aux);
-    t.add(Pattern("cvt.rn", relu.text, ".f16x2.e5m2x2").text, "=b32 b16", unpack_f8<5>, relu.aux);
   }
 }
 
@@ -462,15 +385,6 @@ void add_convert_forms(FormTable& table) {
   add_rounding<kDown>(table, ".rm", ".rmi");
   add_rounding<kUp>(table, ".rp", ".rpi");
   add_exact(table);
-  add_small_floats(table);
-  table.add("cvt.pack.sat.u16.s32", "=b32 s32 s32", pack16<u16>);
-  table.add("cvt.pack.sat.s16.s32", "=b32 s32 s32", pack16<s16>);
-  table.add("cvt.pack.sat.u8.s32.b32", "=b32 s32 s32 b32", pack_small<0, 255, 8>);
-  table.add("cvt.pack.sat.s8.s32.b32", "=b32 s32 s32 b32", pack_small<-128, 127, 8>);
-  table.add("cvt.pack.sat.u4.s32.b32", "=b32 s32 s32 b32", pack_small<0, 15, 4>);
-  table.add("cvt.pack.sat.s4.s32.b32", "=b32 s32 s32 b32", pack_small<-8, 7, 4>);
-  table.add("cvt.pack.sat.u2.s32.b32", "=b32 s32 s32 b32", pack_small<0, 3, 2>);
-  table.add("cvt.pack.sat.s2.s32.b32", "=b32 s32 s32 b32", pack_small<-2, 1, 2>);
 }
 
 }  // namespace outboard::softgpu::exec::OUTBOARD_ISA

@@ -18,7 +18,8 @@ enum : u32 {
   kSaturate = 8,
   kNanWins = 16,
   kXorSign = 32,
-  kRelu = 64
+  kRelu = 64,
+  kFinite = 128
 };
 
 // The processor rounds as `mode` says between construction and destruction. Values go through

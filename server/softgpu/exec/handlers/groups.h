@@ -14,6 +14,7 @@ void add_move_forms(FormTable& table);
 void add_float32_forms(FormTable& table);
 void add_float64_forms(FormTable& table);
 void add_convert_forms(FormTable& table);
+void add_convert_packed_forms(FormTable& table);
 void add_memory_forms(FormTable& table);
 void add_atomic_forms(FormTable& table);
 void add_control_forms(FormTable& table);
