@@ -122,6 +122,28 @@ const exec::Form* FunctionLowering::find_form(const Instruction& source, const s
   return nullptr;
 }
 
+// cp.async copies a constant number of bytes; a predicate behind it, which only its register tells
+// from a number, makes it a form of its own.
+void FunctionLowering::copy_async(const Instruction& source, std::span<const Operand> operands) {
+  const exec::Form* form = find_form(source, std::string(source.opcode));
+  if (form == nullptr) return;
+  if (operands.size() > 2 && operands[2].kind == OperandKind::kInteger) {
+    const uint64_t bytes = operands[2].value;
+    const bool by_16 = has_modifier(source.opcode, ".cg");
+    if (by_16 ? bytes != 16 : bytes != 4 && bytes != 8 && bytes != 16) {
+      return error(operands[2].at, "'" + std::string(source.opcode) + "' copies " +
+                                       (by_16 ? "16" : "4, 8 or 16") + " bytes, not " +
+                                       std::to_string(bytes));
+    }
+  }
+  Resolved name;
+  if (operands.size() > 3 && operands[3].kind == OperandKind::kName &&
+      resolve_register(operands[3].name, name) && name.type == Type::kPred) {
+    form = internal_form(form->text + ".ignore_src", source.at);
+  }
+  if (form != nullptr) generic(source, *form, operands);
+}
+
 void FunctionLowering::instruction(const Instruction& source) {
   std::span<const Operand> operands(module_.operands.data() + source.first_operand, source.operand_count);
   std::string_view base = source.opcode.substr(0, source.opcode.find('.'));
@@ -140,6 +162,8 @@ void FunctionLowering::instruction(const Instruction& source) {
       return generic(source, *form, operands);
     }
   }
+  if (source.opcode.starts_with("cp.async.c") && has_modifier(source.opcode, ".global"))
+    return copy_async(source, operands);
   const exec::Form* form = nullptr;
   bool memory = base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red";
   if (memory || base == "cvta" || base == "isspacep") {

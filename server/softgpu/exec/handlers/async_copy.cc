@@ -28,21 +28,28 @@ const Op* nothing(Warp& warp, const Op* op) { return op + 1; }
   return true;
 }
 
-// [shared], [global], size [, bytes to read]
+// Op::aux of copies: what the operand behind the size is, if it is there and not a cache policy.
+enum : u32 { kWhole, kSourceBytes, kIgnoreSource };
+
+// [shared], [global], size [, bytes to read | predicate: read none] [, cache policy]
 const Op* copy(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
   u32 size = op->r[4];
-  if (size != 4 && size != 8 && size != 16)
-    return fault(warp, op, 715, first_lane(mask), "cp.async copies 4, 8 or 16 bytes");
   Access to, from;
   Layout layout = resolve_in<Window::kShared>(warp, op, 0, mask, size, false, to);
   if (layout == Layout::kFault) return nullptr;
   spread(layout, size, to);
-  if (op->r[5] != kNoOperand) {
-    const u32* source_bytes = warp.row<const u32>(op->r[5]);
+  if (op->aux != kWhole && op->r[5] != kNoOperand) {
+    u32 ignored = op->aux == kIgnoreSource ? warp.predicate(op->r[5]) : 0;
+    const u32* given = op->aux == kSourceBytes ? warp.row<const u32>(op->r[5]) : nullptr;
+    alignas(64) u32 source_bytes[kLanes];
     bool whole = true;
-    for (u32 rest = mask; rest != 0; rest &= rest - 1) whole &= source_bytes[first_lane(rest)] >= size;
+    for (u32 rest = mask; rest != 0; rest &= rest - 1) {
+      u32 lane = first_lane(rest);
+      source_bytes[lane] = given != nullptr ? given[lane] : (ignored >> lane & 1) != 0 ? 0 : size;
+      whole &= source_bytes[lane] >= size;
+    }
     if (!whole) return copy_short(warp, op, mask, size, source_bytes, to) ? op + 1 : nullptr;
   }
   layout = resolve_in<Window::kGlobal>(warp, op, 2, mask, size, true, from);
@@ -122,13 +129,12 @@ const Op* barrier_invalidate(Warp& warp, const Op* op) {
   });
 }
 
-// [state,] [object] [, count]; Drop lowers what later phases expect.
-template <Window W, bool Drop, bool HasState>
+// state, [object] [, count]; Drop lowers what later phases expect.
+template <Window W, bool Drop>
 const Op* arrive(Warp& warp, const Op* op) {
-  constexpr u32 kAt = HasState ? 1 : 0;
-  return each_barrier<W>(warp, op, kAt, [&](u64& bits, u32 lane) {
-    u32 count = op->r[kAt + 2] == kNoOperand ? 1 : warp.row<const u32>(op->r[kAt + 2])[lane];
-    if (HasState) warp.row<u64>(op->r[0])[lane] = bits;
+  return each_barrier<W>(warp, op, 1, [&](u64& bits, u32 lane) {
+    u32 count = op->r[3] == kNoOperand ? 1 : warp.row<const u32>(op->r[3])[lane];
+    warp.row<u64>(op->r[0])[lane] = bits;
     Mbarrier barrier = unpack(bits);
     if (count == 0 || count > barrier.pending) return false;
     barrier.pending -= count;
@@ -180,23 +186,39 @@ void add_barrier_rows(FormTable& t, const char* space) {
   };
   add("mbarrier.init", ".b64", "[] u32", barrier_init<W>);
   add("mbarrier.inval", ".b64", "[]", barrier_invalidate<W>);
-  add("mbarrier.arrive[.release]", ".b64", "=b64 [] u32?", arrive<W, false, true>);
-  add("mbarrier.arrive_drop[.release]", ".b64", "=b64 [] u32?", arrive<W, true, true>);
-  add("mbarrier.arrive.noComplete[.release]", ".b64", "=b64 [] u32", arrive<W, false, true>);
-  add("mbarrier.arrive_drop.noComplete[.release]", ".b64", "=b64 [] u32", arrive<W, true, true>);
-  add("mbarrier.{test_wait,try_wait}[.acquire]", ".b64", "=p [] b64", test_wait<W, false>);
-  add("mbarrier.{test_wait,try_wait}.parity[.acquire]", ".b64", "=p [] u32", test_wait<W, true>);
+  add("mbarrier.arrive", ".b64", "=b64 [] u32?", arrive<W, false>);
+  add("mbarrier.arrive_drop", ".b64", "=b64 [] u32?", arrive<W, true>);
+  add("mbarrier.arrive.noComplete", ".b64", "=b64 [] u32", arrive<W, false>);
+  add("mbarrier.arrive_drop.noComplete", ".b64", "=b64 [] u32", arrive<W, true>);
+  // try_wait may wait for as long as its last operand says; it need not.
+  add("mbarrier.test_wait", ".b64", "=p [] b64", test_wait<W, false>);
+  add("mbarrier.try_wait", ".b64", "=p [] b64 u32?", test_wait<W, false>);
+  add("mbarrier.test_wait.parity", ".b64", "=p [] u32", test_wait<W, true>);
+  add("mbarrier.try_wait.parity", ".b64", "=p [] u32 u32?", test_wait<W, true>);
   add("cp.async.mbarrier.arrive", ".b64", "[]", copy_arrive<W, false>);
   add("cp.async.mbarrier.arrive.noinc", ".b64", "[]", copy_arrive<W, true>);
+}
+
+// A predicate behind the size, not told from a number of bytes by the opcode, is what the front end
+// writes .ignore_src for.
+void add_copies(FormTable& t) {
+  constexpr const char* kCopy = "cp.async.{ca,cg}{.shared,.shared::cta}.global";
+  t.add(kCopy, "[] [] # u32?", copy, kSourceBytes);
+  t.add(Pattern(kCopy, ".ignore_src").text, "[] [] # p", copy, kIgnoreSource, kInternal);
+  const Pattern hinted(kCopy, ".L2::cache_hint");
+  t.add(hinted.text, "[] [] # b64", copy, kWhole);
+  t.add(hinted.text, "[] [] # u32 b64", copy, kSourceBytes);
+  t.add(Pattern(hinted.text, ".ignore_src").text, "[] [] # p b64", copy, kIgnoreSource, kInternal);
 }
 
 }  // namespace
 
 void add_async_copy_forms(FormTable& table) {
   table.begin_group("async copy");
-  table.ignore("cp", "L2::cache_hint L2::64B L2::128B L2::256B");
-  table.ignore("mbarrier", "cta");
-  table.add("cp.async.{ca,cg}{.shared,.shared::cta}.global", "[] [] # u32?", copy);
+  table.ignore("cp", "L2::64B L2::128B L2::256B");
+  // A CTA's warps run on one thread, in the order of their accesses.
+  table.ignore("mbarrier", "relaxed acquire release cta cluster");
+  add_copies(table);
   table.add("cp.async.commit_group", "", nothing);
   table.add("cp.async.wait_group", "#", nothing);
   table.add("cp.async.wait_all", "", nothing);
