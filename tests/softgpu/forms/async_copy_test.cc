@@ -293,7 +293,7 @@ TEST(AsyncCopyForms, MistakesWithBarriersEndTheLaunch) {
   EXPECT_EQ(run_form(barrier_case(shared, 0, ""), Isa::kBest).code, 719);
   EXPECT_EQ(run_form(barrier_case(shared, 0x10'0000, ""), Isa::kBest).code, 719);
   EXPECT_EQ(run_form(barrier_case(shared, 0xf'ffff, ""), Isa::kBest).code, 0);
-  EXPECT_EQ(run_form(barrier_case(shared, 40, "mbarrier.arrive.shared.b64 _, [%d0], 2;"), Isa::kBest).code,
+  EXPECT_EQ(run_form(barrier_case(shared, 40, "mbarrier.arrive.shared.b64 _, [%d0], 3;"), Isa::kBest).code,
             719);
   EXPECT_EQ(run_form(barrier_case(shared, 40, "mbarrier.arrive.shared.b64 _, [%d0], 0;"), Isa::kBest).code,
             719);
