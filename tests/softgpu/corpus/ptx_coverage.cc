@@ -1,12 +1,16 @@
 // softgpu_ptx_coverage FILE...: compiles all PTX in the files (texts, or binaries with fat binaries
 // inside) and reports what the software device refuses, most frequent first.
-//   --forms  lists the instruction forms that it executes instead.
+//   --forms          lists the instruction forms that it executes instead.
+//   --used FILE...   lists the forms that the files use, with what the device ignores left out:
+//                    what tests/softgpu/corpus/used_forms.txt is made of.
 #include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +19,7 @@
 #include "server/softgpu/image/fatbin.h"
 #include "server/softgpu/ptx/image.h"
 #include "server/softgpu/ptx/module.h"
+#include "server/softgpu/ptx/parser.h"
 
 namespace outboard::softgpu {
 namespace {
@@ -61,7 +66,24 @@ void compile_text(std::string_view text, Totals& totals) {
   }
 }
 
-void read_containers(std::span<const std::byte> data, Totals& totals) {
+void note_forms(std::string_view text, std::set<std::string>& used) {
+  const exec::FormTable& table = exec::form_table(exec::Isa::kBest);
+  ptx::Diagnostics diagnostics(20);
+  const ptx::Module module = ptx::Parser(text, diagnostics).parse();
+  for (const ptx::Function& function : module.functions) {
+    for (const ptx::Instruction& instruction : function.instructions) {
+      std::string opcode(instruction.opcode);
+      // Parameters of calls are local memory here.
+      if (opcode.starts_with("st.param.")) opcode.replace(3, 5, "local");
+      const exec::Form* form = table.find(opcode);
+      used.insert(form != nullptr ? form->text : table.canonical(opcode));
+    }
+  }
+}
+
+using TextFunction = std::function<void(std::string_view)>;
+
+void read_containers(std::span<const std::byte> data, const TextFunction& take) {
   for (size_t at = 0; at + image::kFatbinHeaderBytes <= data.size(); at += 8) {
     uint32_t magic;
     std::memcpy(&magic, data.data() + at, 4);
@@ -73,21 +95,33 @@ void read_containers(std::span<const std::byte> data, Totals& totals) {
     std::vector<image::FatbinEntry> ranked = image::rank_ptx(*entries, 90);
     if (ranked.empty()) continue;
     auto text = image::decompress(ranked[0].compression, ranked[0].payload, ranked[0].expanded_bytes);
-    if (text) compile_text({reinterpret_cast<const char*>(text->data()), text->size()}, totals);
+    if (text) take({reinterpret_cast<const char*>(text->data()), text->size()});
     at += *bytes - 8;
   }
 }
 
-int main_with(const std::vector<std::string>& files) {
-  Totals totals;
+// Calls take(text) for all PTX in the files.
+void read_files(std::span<const std::string> files, const TextFunction& take) {
   for (const std::string& file : files) {
     std::ifstream in(file, std::ios::binary);
     std::string data{std::istreambuf_iterator<char>(in), {}};
     if (data.find(".version") < 4096 && data.find('\0') == std::string::npos)
-      compile_text(data, totals);
+      take(data);
     else
-      read_containers(std::as_bytes(std::span(data)), totals);
+      read_containers(std::as_bytes(std::span(data)), take);
   }
+}
+
+int list_used(std::span<const std::string> files) {
+  std::set<std::string> used;
+  read_files(files, [&](std::string_view text) { note_forms(text, used); });
+  for (const std::string& form : used) std::printf("%s\n", form.c_str());
+  return 0;
+}
+
+int report(std::span<const std::string> files) {
+  Totals totals;
+  read_files(files, [&](std::string_view text) { compile_text(text, totals); });
   std::multimap<size_t, std::string, std::greater<>> sorted;
   for (const auto& [reason, count] : totals.reasons) sorted.emplace(count, reason);
   for (const auto& [count, reason] : sorted) std::printf("%6zu  %s\n", count, reason.c_str());
@@ -113,5 +147,7 @@ int list_forms() {
 int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 1 && arguments[0] == "--forms") return outboard::softgpu::list_forms();
-  return outboard::softgpu::main_with(arguments);
+  if (arguments.size() > 1 && arguments[0] == "--used")
+    return outboard::softgpu::list_used(std::span(arguments).subspan(1));
+  return outboard::softgpu::report(arguments);
 }

@@ -303,7 +303,7 @@ TEST(AsyncCopyForms, MistakesWithBarriersEndTheLaunch) {
             700);
 }
 
-TEST(AsyncCopyForms, NoFormIsWithoutTest) { EXPECT_EQ(forms_without_test("async copy"), ""); }
+TEST(AsyncCopyForms, NoFormIsWithoutTest) { EXPECT_EQ(forms_without_test("async_copy"), ""); }
 
 }  // namespace
 }  // namespace outboard::softgpu::exec

@@ -214,7 +214,7 @@ void add_copies(FormTable& t) {
 }  // namespace
 
 void add_async_copy_forms(FormTable& table) {
-  table.begin_group("async copy");
+  table.begin_group("async_copy");
   table.ignore("cp", "L2::64B L2::128B L2::256B");
   // A CTA's warps run on one thread, in the order of their accesses.
   table.ignore("mbarrier", "relaxed acquire release cta cluster");
