@@ -8,7 +8,7 @@ namespace outboard::softgpu::exec {
 
 bool find_range(Warp& warp, uint64_t begin, uint64_t end) {
   RangeCache& cache = *warp.ranges;
-  if (end < begin) return false;
+  if (end <= begin) return false;  // wraps around
   for (uint32_t i = 0; i < RangeCache::kEntries; ++i) {
     if (begin >= cache.ranges[i].begin && end <= cache.ranges[i].end) {
       cache.last = i;

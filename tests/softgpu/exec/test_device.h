@@ -37,7 +37,7 @@ class TestDevice : public Device {
   template <typename T>
   std::vector<T> download(uint64_t address, size_t count) const {
     std::vector<T> values(count);
-    std::memcpy(values.data(), reinterpret_cast<const void*>(address), count * sizeof(T));
+    if (count != 0) std::memcpy(values.data(), reinterpret_cast<const void*>(address), count * sizeof(T));
     return values;
   }
 

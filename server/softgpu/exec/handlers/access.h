@@ -9,8 +9,6 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-enum class Window : u32 { kGeneric, kGlobal, kShared, kLocal, kParam };
-
 enum class Layout : u8 {
   kFault,       // the launch has failed; stop
   kUniform,     // all lanes at `base`
@@ -26,7 +24,7 @@ struct Access {
 
 OUTBOARD_INLINE bool in_last_range(const Warp& warp, u64 begin, u64 end) {
   const MemoryRange& range = warp.ranges->ranges[warp.ranges->last];
-  return begin >= range.begin && end <= range.end;
+  return begin >= range.begin && end <= range.end && begin < end;  // the end of the last address wraps
 }
 OUTBOARD_INLINE bool in_ranges(Warp& warp, u64 begin, u64 end) {
   return in_last_range(warp, begin, end) || find_range(warp, begin, end);
