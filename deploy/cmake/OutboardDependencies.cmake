@@ -66,4 +66,4 @@ if(_missing)
                       "Run `make setup` (it installs Debian's packages and builds Cap'n Proto), then configure again.")
 endif()
 
-include(OutboardCapnp)
+include(OutboardFromSource)

@@ -1,20 +1,26 @@
-# outboard_capnp: Cap'n Proto and KJ as position independent static archives, the only way it is
-# linked anywhere. Debian's own archives cannot go into a shared library, and libcuda.so.1 must
-# not bring a libcapnp.so into other people's processes.
-set(OUTBOARD_CAPNP_SCRIPT "${CMAKE_SOURCE_DIR}/deploy/setup/build-capnp.sh")
-set_property(DIRECTORY "${CMAKE_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${OUTBOARD_CAPNP_SCRIPT}")
+# Libraries that deploy/setup/build-*.sh makes from Debian's source, as position independent static
+# archives, the only way they are linked anywhere. Debian's own archives cannot go into a shared
+# library, and libcuda.so.1 must not bring libraries of its own into other people's processes.
 
-# Idempotent; prints the folder on its last line. Builds only when the cache has nothing.
-execute_process(COMMAND "${OUTBOARD_CAPNP_SCRIPT}"
-                OUTPUT_VARIABLE OUTBOARD_CAPNP_DIR OUTPUT_STRIP_TRAILING_WHITESPACE
-                RESULT_VARIABLE _capnp_result)
-if(NOT _capnp_result EQUAL 0)
-  message(FATAL_ERROR "Cap'n Proto could not be built (the reason stands above). `make setup` installs what ${OUTBOARD_CAPNP_SCRIPT} needs.")
-endif()
+# outboard_from_source(TARGET SCRIPT ARCHIVE...): an imported library. The script is idempotent,
+# prints its folder on its last line, and builds only when the cache has nothing.
+function(outboard_from_source target script)
+  set(path "${CMAKE_SOURCE_DIR}/deploy/setup/${script}")
+  set_property(DIRECTORY "${CMAKE_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${path}")
+  execute_process(COMMAND "${path}" OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${script} failed (the reason stands above). `make setup` installs what it needs.")
+  endif()
+  list(TRANSFORM ARGN PREPEND "${folder}/lib/")
+  add_library(${target} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${target} SYSTEM INTERFACE "${folder}/include")
+  target_link_libraries(${target} INTERFACE ${ARGN} Threads::Threads)
+  set(${target}_FOLDER "${folder}" PARENT_SCOPE)
+endfunction()
 
-add_library(outboard_capnp INTERFACE IMPORTED GLOBAL)
-target_include_directories(outboard_capnp SYSTEM INTERFACE "${OUTBOARD_CAPNP_DIR}/include")
-target_link_libraries(outboard_capnp INTERFACE
-  "${OUTBOARD_CAPNP_DIR}/lib/libcapnp.a" "${OUTBOARD_CAPNP_DIR}/lib/libkj.a" Threads::Threads)
+outboard_from_source(outboard_capnp build-capnp.sh libcapnp.a libkj.a)
 # No reflection in the archives, so none in the generated code.
 target_compile_definitions(outboard_capnp INTERFACE CAPNP_LITE=1)
+
+outboard_from_source(outboard_asmjit build-asmjit.sh libasmjit.a)
+target_compile_definitions(outboard_asmjit INTERFACE ASMJIT_STATIC ASMJIT_NO_FOREIGN)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what Outboard needs and this machine lacks: the Debian packages of packages.txt (and of
-# any other list named on the command line), then Cap'n Proto as position independent archives.
+# any other list named on the command line), then Cap'n Proto and AsmJit as position independent
+# archives.
 # Where nothing is missing it asks apt nothing and ends in well under a second.
 #
 #   setup.sh            what building and testing need
@@ -64,8 +65,13 @@ else
   say "packages: done"
 fi
 
-capnp=$("$here/build-capnp.sh" 2>"$logs/capnp.log") || {
-  tail -n 15 "$logs/capnp.log" >&2
-  die "Cap'n Proto could not be built (whole log: $logs/capnp.log)."
+# Libraries made from Debian's source; each script prints where its result is on its last line.
+from_source() {  # from_source SCRIPT LOG TITLE
+  folder=$("$here/$1" 2>"$logs/$2.log") || {
+    tail -n 15 "$logs/$2.log" >&2
+    die "$3 could not be built (whole log: $logs/$2.log)."
+  }
+  say "$3: $(echo "$folder" | tail -n 1)"
 }
-say "Cap'n Proto: $(echo "$capnp" | tail -n 1)"
+from_source build-capnp.sh capnp "Cap'n Proto"
+from_source build-asmjit.sh asmjit "AsmJit"
