@@ -24,6 +24,8 @@ RULES = {
     # The compiler and the machine it compiles for know each other, and nothing of streams or drivers.
     "server/softgpu/ptx": ["protocol/base", "server/softgpu/exec"],
     "server/softgpu/exec": ["protocol/base", "server/softgpu/ptx"],
+    # Knows the interpreter's code and state; nothing below the driver knows it.
+    "server/softgpu/jit": ["protocol/base", "server/softgpu/ptx", "server/softgpu/exec"],
     "server/softgpu/image": ["protocol/base"],
     "server/softgpu/device": ["protocol/base", "protocol/abi", "server/softgpu/ptx", "server/softgpu/exec",
                               "server/softgpu/image"],

@@ -112,6 +112,12 @@ Result<DeviceConfig> read_config(const Environment& environment) {
     config.memory_bytes = *bytes / kGranuleBytes * kGranuleBytes;
   }
 
+  const char* jit = environment("OUTBOARD_SOFTGPU_JIT");
+  const std::string_view wanted = jit != nullptr && *jit != '\0' ? jit : "auto";
+  if (wanted != "auto" && wanted != "off" && wanted != "always")
+    return refuse("OUTBOARD_SOFTGPU_JIT", jit, "auto, off or always");
+  config.jit = wanted == "auto" ? Jit::kAuto : wanted == "off" ? Jit::kOff : Jit::kAlways;
+
   const char* state = environment("OUTBOARD_SOFTGPU_STATE");
   config.state_folder = state != nullptr && *state != '\0' ? state : "/dev/shm";
   if (config.state_folder == "none") config.state_folder.clear();

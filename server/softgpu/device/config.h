@@ -11,10 +11,13 @@
 
 namespace outboard::softgpu {
 
+enum class Jit : uint8_t { kAuto, kOff, kAlways };
+
 struct DeviceConfig {
   uint32_t devices = 1;
   uint64_t memory_bytes = 0;         // per device; a multiple of kGranuleBytes
   uint32_t cores = 1;                // threads that execute blocks, and multiprocessors reported
+  Jit jit = Jit::kAuto;              // whether hot kernels get machine code
   std::string state_folder;          // where processes share what they use; empty: not shared
   std::string host_identity;         // what the devices' UUIDs are made of
   std::vector<uint32_t> visible{0};  // which of the devices this process sees, in this order
@@ -24,10 +27,11 @@ struct DeviceConfig {
 using Environment = std::function<const char*(const char* name)>;
 
 // Reads OUTBOARD_SOFTGPU_DEVICES (1 to 16), OUTBOARD_SOFTGPU_MEMORY ("8GiB", "512M", bytes),
-// OUTBOARD_SOFTGPU_CORES (1 to 256) and OUTBOARD_SOFTGPU_STATE (a folder, or "none"). Defaults: one
-// device with half of the machine's memory and all cores that this process may use, state in
-// /dev/shm. CUDA_VISIBLE_DEVICES selects and orders the devices. A value that makes no sense is an
-// error that names it, not a silent default.
+// OUTBOARD_SOFTGPU_CORES (1 to 256), OUTBOARD_SOFTGPU_JIT ("auto", "off", "always") and
+// OUTBOARD_SOFTGPU_STATE (a folder, or "none"). Defaults: one device with half of the machine's memory
+// and all cores that this process may use, machine code for hot kernels, state in /dev/shm.
+// CUDA_VISIBLE_DEVICES selects and orders the devices. A value that makes no sense is an error that names it,
+// not a silent default.
 Result<DeviceConfig> read_config(const Environment& environment);
 
 // The rule of CUDA_VISIBLE_DEVICES (null: all): ordinals or UUID prefixes ("GPU-..."), separated by

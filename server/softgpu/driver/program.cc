@@ -10,6 +10,7 @@
 #include "server/softgpu/device/note.h"
 #include "server/softgpu/driver/driver.h"
 #include "server/softgpu/image/limits.h"
+#include "server/softgpu/jit/tier.h"
 
 namespace outboard::softgpu {
 
@@ -40,12 +41,25 @@ CUresult image_error_code(ErrorKind kind) {
   return kind == ErrorKind::kUnsupported ? CUDA_ERROR_NO_BINARY_FOR_GPU : CUDA_ERROR_INVALID_IMAGE;
 }
 
+namespace {
+
+decltype(ptx::CompileOptions::tier) tier_maker(Jit jit) {
+  switch (jit) {
+    case Jit::kOff: return nullptr;
+    case Jit::kAlways: return jit::make_eager_tier;
+    default: return jit::make_tier;
+  }
+}
+
+}  // namespace
+
 CUresult compile_image(const image::Image& image, bool refuse_module, const JitOptions& options,
                        std::shared_ptr<const ptx::Program>* program) {
   std::vector<std::string_view> texts(image.ptx_units.begin(), image.ptx_units.end());
   ptx::JitLog log;
   ptx::CompileOptions compile_options;
   compile_options.refuse_module = refuse_module;
+  compile_options.tier = tier_maker(Driver::instance().platform().jit());
   auto compiled = texts.size() == 1
                       ? ptx::compile(texts[0], log, compile_options)
                       : ptx::compile(std::span<const std::string_view>(texts), log, compile_options);

@@ -159,7 +159,7 @@ Stop Cta::run(uint32_t rounds) {
       if (~(warp.absent | warp.waiting) == 0) continue;
       runnable = true;
       const Op* op = warp.resume();
-      while (op != nullptr) op = op->run(warp, op);
+      while (op != nullptr) op = op->current_handler()(warp, op);
       if (warp.stop == Stop::kFault) return Stop::kFault;
       // A long loop that nothing can be waited for in is progress.
       if (warp.stop != Stop::kYielded || !warp.spun) progress = true;

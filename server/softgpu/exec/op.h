@@ -1,6 +1,7 @@
 // A decoded instruction: what the interpreter's inner loop reads.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace outboard::softgpu::exec {
@@ -44,6 +45,10 @@ struct alignas(64) Op {
   int64_t imm;          // branch target (index in the image's code) or form-specific
   uint32_t r[kInlineOperands];
 
+  // Handlers may be replaced while they run: ptx::Image::replace().
+  Handler current_handler() const {
+    return std::atomic_ref(const_cast<Handler&>(run)).load(std::memory_order_relaxed);
+  }
   // Forms with more operands go on in the r of the Ops behind, which are never executed.
   uint32_t operand(uint32_t i) const { return this[i / kInlineOperands].r[i % kInlineOperands]; }
 };

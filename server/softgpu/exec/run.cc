@@ -187,6 +187,7 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
     launch.workspace_bytes = kWorkspaceBytes;
   }
   uint64_t count = request.grid.count();
+  if (image.tier) image.tier->launching(kernel.function, count * launch.warps);
   std::atomic<uint64_t> next{0};
   unsigned helpers = static_cast<unsigned>(std::min<uint64_t>(count - 1, device.pool().threads() - 1));
   device.pool().run(helpers, [&] { Worker(launch, next, count).run(); });

@@ -214,6 +214,7 @@ Result<std::shared_ptr<const Program>> Compiler::compile(std::span<const std::st
         program_->variable_index_.emplace(program_->variables_[i].name, static_cast<uint32_t>(i));
     }
   }
+  if (options_.tier != nullptr) program_->image_->tier = options_.tier(*program_->image_);
   return std::shared_ptr<const Program>(program_);
 }
 

@@ -1,12 +1,15 @@
 // Decoded code of a program. Read by the execution engine.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "server/softgpu/exec/op.h"
+#include "server/softgpu/exec/tier.h"
 #include "server/softgpu/ptx/ir.h"
 
 namespace outboard::softgpu::ptx {
@@ -48,6 +51,13 @@ class Image {
   std::vector<uint32_t> constant_offsets;  // bytes in the constant bank, parallel to `constants`
   uint32_t constant_bytes = 0;             // size of the bank
   std::vector<std::string> strings;        // what messages of the code say, e.g. of a refused call
+  std::unique_ptr<exec::Tier> tier;        // may be absent
+
+  // From now on `handler` executes the instruction, which must do the same. May be called while the
+  // code is executed.
+  void replace(uint32_t index, exec::Handler handler) const {
+    std::atomic_ref(const_cast<exec::Op&>(code[index]).run).store(handler, std::memory_order_release);
+  }
 };
 
 }  // namespace outboard::softgpu::ptx

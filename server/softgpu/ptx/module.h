@@ -15,6 +15,7 @@
 
 #include "protocol/base/result.h"
 #include "server/softgpu/exec/isa.h"
+#include "server/softgpu/exec/tier.h"
 
 namespace outboard::softgpu::ptx {
 
@@ -81,6 +82,9 @@ struct CompileOptions {
   uint64_t max_text_bytes = 256ull << 20;
   uint32_t max_errors = 20;          // then compile() gives up
   exec::Isa isa = exec::Isa::kBest;  // which build of the instruction handlers executes it
+  // Makes what speeds hot kernels up, nullptr for nothing (server/softgpu/jit/tier.h has makers). It
+  // needs the handlers that kBest stands for.
+  std::unique_ptr<exec::Tier> (*tier)(const Image&) = nullptr;
 };
 
 // `error` has one line per finding, "ptx LINE:COLUMN: error: sentence" with lines counted from 1

@@ -170,8 +170,10 @@ TEST_P(CallsTest, LaunchLimitsAreChecked) {
 INSTANTIATE_TEST_SUITE_P(Files, CallsTest,
                          testing::Values(KernelFile{"calls_sm75.ptx", Isa::kAvx2},
                                          KernelFile{"calls_sm75.ptx", Isa::kAvx512},
+                                         KernelFile{"calls_sm75.ptx", Isa::kAvx512, true},
                                          KernelFile{"calls_sm90.ptx", Isa::kAvx2},
-                                         KernelFile{"calls_sm90.ptx", Isa::kAvx512}),
+                                         KernelFile{"calls_sm90.ptx", Isa::kAvx512},
+                                         KernelFile{"calls_sm90.ptx", Isa::kAvx512, true}),
                          kernel_file_name);
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "server/softgpu/jit/tier.h"
 #include "tests/softgpu/exec/test_device.h"
 
 namespace outboard::softgpu::exec {
@@ -20,6 +21,7 @@ inline std::string read_kernel_file(const std::string& name) {
 struct KernelFile {
   const char* file;
   Isa isa;
+  bool translated = false;  // machine code instead of the interpreter
 };
 
 class KernelFixture : public testing::TestWithParam<KernelFile> {
@@ -31,6 +33,7 @@ class KernelFixture : public testing::TestWithParam<KernelFile> {
     ptx::JitLog log;
     ptx::CompileOptions options;
     options.isa = GetParam().isa;
+    if (GetParam().translated) options.tier = jit::make_eager_tier;
     auto program = ptx::compile(text, log, options);
     ASSERT_TRUE(program) << log.error;
     auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> {
@@ -61,7 +64,9 @@ class KernelFixture : public testing::TestWithParam<KernelFile> {
 
 inline std::string kernel_file_name(const testing::TestParamInfo<KernelFile>& info) {
   std::string name = info.param.file;
-  return name.substr(0, name.find('.')) + (info.param.isa == Isa::kAvx2 ? "_avx2" : "_avx512");
+  return name.substr(0, name.find('.')) + (info.param.translated          ? "_translated"
+                                           : info.param.isa == Isa::kAvx2 ? "_avx2"
+                                                                          : "_avx512");
 }
 
 }  // namespace outboard::softgpu::exec

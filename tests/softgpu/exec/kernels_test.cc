@@ -114,11 +114,22 @@ TEST_P(KernelsTest, MisalignedAddressIsReported) {
   EXPECT_EQ(result.code, 716) << result.message;
 }
 
+TEST_P(KernelsTest, AccessThatWrapsAroundTheAddressSpaceIsIllegal) {
+  uint64_t a = device_.allocate(64 * 4);
+  for (uint32_t threads : {1u, 32u}) {
+    const uint64_t last = ~uint64_t{0} - (4 * threads - 1);  // the access ends at 2^64
+    LaunchResult result = launch("vec_add", {1}, {threads}, Params().add(last).add(a).add(a).add(64));
+    EXPECT_EQ(result.code, 700) << result.message;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Files, KernelsTest,
                          testing::Values(KernelFile{"basics_sm75.ptx", Isa::kAvx2},
                                          KernelFile{"basics_sm75.ptx", Isa::kAvx512},
+                                         KernelFile{"basics_sm75.ptx", Isa::kAvx512, true},
                                          KernelFile{"basics_sm90.ptx", Isa::kAvx2},
-                                         KernelFile{"basics_sm90.ptx", Isa::kAvx512}),
+                                         KernelFile{"basics_sm90.ptx", Isa::kAvx512},
+                                         KernelFile{"basics_sm90.ptx", Isa::kAvx512, true}),
                          kernel_file_name);
 
 }  // namespace

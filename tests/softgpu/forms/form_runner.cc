@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "server/softgpu/exec/forms.h"
+#include "server/softgpu/jit/tier.h"
 #include "tests/softgpu/exec/test_device.h"
 
 namespace outboard::softgpu::exec {
@@ -65,11 +66,11 @@ std::string kernel_text(const FormCase& test) {
 
 }  // namespace
 
-FormResult run_form(const FormCase& test, Isa isa) {
+namespace {
+
+FormResult execute(const FormCase& test, const ptx::CompileOptions& options) {
   FormResult result;
   ptx::JitLog log;
-  ptx::CompileOptions options;
-  options.isa = isa;
   auto program = ptx::compile(kernel_text(test), log, options);
   if (!program) return {1, log.error + "\n" + kernel_text(test), {}, {}};
   note_forms(test.code);
@@ -98,6 +99,27 @@ FormResult run_form(const FormCase& test, Isa isa) {
     result.outputs.push_back(row);
   }
   result.memory = device.download<uint8_t>(memory_at, test.memory.size());
+  return result;
+}
+
+}  // namespace
+
+FormResult run_form(const FormCase& test, Isa isa) {
+  ptx::CompileOptions options;
+  options.isa = isa;
+  FormResult result = execute(test, options);
+  if (isa != Isa::kAvx512 || !jit::available()) return result;
+  // Machine code does what the interpreter does, to the bit.
+  options.tier = jit::make_eager_tier;
+  const FormResult translated = execute(test, options);
+  if (translated.code != result.code || translated.outputs != result.outputs ||
+      translated.memory != result.memory) {
+    return {1,
+            "machine code and the interpreter differ: code " + std::to_string(translated.code) + " " +
+                translated.message + "\n" + kernel_text(test),
+            {},
+            {}};
+  }
   return result;
 }
 

@@ -1,0 +1,328 @@
+#include "server/softgpu/jit/emit_memory.h"
+
+#include "server/softgpu/exec/windows.h"
+
+namespace outboard::softgpu::jit {
+namespace {
+
+using exec::Window;
+
+constexpr uint8_t kNotEqual = 4;              // of VPCMP
+constexpr uint32_t kScattered = 0x7fff'ffff;  // no distance of lanes that is looked for
+constexpr int32_t kRangeLast = offsetof(exec::RangeCache, last);
+constexpr int32_t kRangeBegin = offsetof(exec::MemoryRange, begin);
+constexpr int32_t kRangeEnd = offsetof(exec::MemoryRange, end);
+
+// One memory instruction while its code is being made.
+struct Access {
+  Emitter& e;
+  uint32_t bytes;     // per element
+  uint32_t elements;  // per lane
+  uint32_t address;   // operand: row, then offset
+  Window window = static_cast<Window>(e.op().aux & 0xff);
+  bool is32 = e.op().flags & exec::kAddress32;
+  bool uniform = e.op().flags & exec::kUniformAddress;
+  int shape = kNoShape;
+  asmjit::Label slow = e.a.newLabel();
+
+  uint32_t lane_bytes() const { return bytes * elements; }
+  uint32_t row() const { return e.op().operand(address); }
+  int32_t offset() const { return static_cast<int32_t>(e.op().operand(address + 1)); }
+};
+
+// rcx = address of the first lane, rdx = distance of lanes or kScattered.
+void measure32(Emitter& e, const Parts& row) {
+  auto& a = e.a;
+  a.vmovd(x86::ecx, row[0].xmm());
+  a.vpextrd(x86::edx, row[0].xmm(), 1);
+  a.sub(x86::edx, x86::ecx);
+  a.vpbroadcastd(x86::zmm0, x86::edx);
+  a.vpmulld(x86::zmm1, x86::zmm0, x86::zmmword_ptr(e.lanes32));
+  a.vpbroadcastd(x86::zmm2, x86::ecx);
+  a.vpaddd(x86::zmm1, x86::zmm1, x86::zmm2);
+  a.vpcmpd(x86::k1, x86::zmm1, row[0], kNotEqual);
+  a.vpslld(x86::zmm0, x86::zmm0, 4);
+  a.vpaddd(x86::zmm1, x86::zmm1, x86::zmm0);
+  a.vpcmpd(x86::k2, x86::zmm1, row[1], kNotEqual);
+  a.kortestw(x86::k1, x86::k2);
+}
+
+void measure64(Emitter& e, const Parts& row) {
+  auto& a = e.a;
+  a.vmovq(x86::rcx, row[0].xmm());
+  a.vpextrq(x86::rdx, row[0].xmm(), 1);
+  a.sub(x86::rdx, x86::rcx);
+  a.vpbroadcastq(x86::zmm0, x86::rdx);
+  a.vpmullq(x86::zmm1, x86::zmm0, x86::zmmword_ptr(e.lanes64));
+  a.vpbroadcastq(x86::zmm2, x86::rcx);
+  a.vpaddq(x86::zmm1, x86::zmm1, x86::zmm2);
+  a.vpcmpq(x86::k1, x86::zmm1, row[0], kNotEqual);
+  a.vpsllq(x86::zmm0, x86::zmm0, 3);
+  for (uint32_t i = 1; i < 4; ++i) {
+    a.vpaddq(x86::zmm1, x86::zmm1, x86::zmm0);
+    a.vpcmpq(x86::k2, x86::zmm1, row[i], kNotEqual);
+    a.korb(x86::k1, x86::k1, x86::k2);
+  }
+  a.kortestb(x86::k1, x86::k1);
+}
+
+// Finds out once per value of the address row how its lanes lie; false if the frame is full.
+bool measure(Access& access) {
+  Emitter& e = access.e;
+  if (access.uniform) return true;
+  const Parts row = e.rows.read(access.row(), access.is32 ? 2 : 4);
+  CachedRow* cached = e.rows.find(access.row());
+  if (cached->shape == kNoShape) {
+    const int slot = e.new_shape();
+    if (slot == kNoShape) return false;
+    if (access.is32) {
+      measure32(e, row);
+    } else {
+      measure64(e, row);
+    }
+    const asmjit::Label regular = e.a.newLabel();
+    e.a.jz(regular);
+    e.a.mov(x86::edx, kScattered);
+    e.a.bind(regular);
+    e.a.mov(e.shape_first(slot), x86::rcx);
+    e.a.mov(e.shape_stride(slot), x86::rdx);
+    cached->shape = slot;
+  }
+  access.shape = cached->shape;
+  return true;
+}
+
+// rcx = address of the first lane, the constant offset added.
+void load_address(const Access& access) {
+  auto& a = access.e.a;
+  if (!access.uniform) {
+    a.mov(x86::rcx, access.e.shape_first(access.shape));
+  } else {
+    x86::Mem first = access.e.rows.memory(access.row(), 0);
+    first.setSize(access.is32 ? 4 : 8);
+    if (access.is32) {
+      a.mov(x86::ecx, first);
+    } else {
+      a.mov(x86::rcx, first);
+    }
+  }
+  if (access.offset() == 0) return;
+  if (access.is32) {
+    a.add(x86::ecx, access.offset());
+  } else {
+    a.add(x86::rcx, access.offset());
+  }
+}
+
+// Goes to `slow` unless `length` bytes at rcx are accessible. Loses rax, rdx, rsi and rdi.
+void check(const Access& access, uint32_t length) {
+  Emitter& e = access.e;
+  auto& a = e.a;
+  if (access.lane_bytes() > 1) {
+    a.test(x86::ecx, access.lane_bytes() - 1);
+    a.jnz(access.slow);
+  }
+  a.mov(x86::rax, x86::rcx);
+  a.add(x86::rax, length);
+  a.jc(access.slow);
+  switch (access.window) {
+    case Window::kShared:
+      a.mov(x86::edx, x86::dword_ptr(e.anchor.warp, offset_of(&exec::Warp::shared_bytes)));
+      break;
+    case Window::kParam:
+      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offset_of(&exec::Warp::launch)));
+      a.mov(x86::edx, x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)));
+      break;
+    default: {
+      const asmjit::Label found = a.newLabel(), look = a.newLabel(), slow = access.slow;
+      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offset_of(&exec::Warp::ranges)));
+      a.mov(x86::esi, x86::dword_ptr(x86::rdx, kRangeLast));
+      static_assert(sizeof(exec::MemoryRange) == 24);
+      a.lea(x86::rsi, x86::ptr(x86::rsi, x86::rsi, 1));
+      a.cmp(x86::rcx, x86::qword_ptr(x86::rdx, x86::rsi, 3, kRangeBegin));
+      a.jb(look);
+      a.cmp(x86::rax, x86::qword_ptr(x86::rdx, x86::rsi, 3, kRangeEnd));
+      a.ja(look);
+      a.bind(found);
+      e.beside([&e, found, look, slow] {
+        e.a.bind(look);
+        e.a.call(e.find_range);
+        e.a.jz(found);
+        e.a.jmp(slow);
+      });
+      return;
+    }
+  }
+  a.cmp(x86::rax, x86::rdx);
+  a.ja(access.slow);
+}
+
+// Memory at rcx + offset, after check(). Loses rdi for parameters.
+x86::Mem data_at(const Access& access, uint32_t offset) {
+  const auto displacement = static_cast<int32_t>(offset);
+  switch (access.window) {
+    case Window::kShared: return x86::ptr(access.e.anchor.shared, x86::rcx, 0, displacement);
+    case Window::kParam: return x86::ptr(x86::rdi, x86::rcx, 0, displacement);
+    default: return x86::ptr(x86::rcx, displacement);
+  }
+}
+
+void load_base(const Access& access) {
+  if (access.window != Window::kParam) return;
+  access.e.a.mov(x86::rdi, x86::qword_ptr(access.e.anchor.warp, offset_of(&exec::Warp::launch)));
+  access.e.a.mov(x86::rdi, x86::qword_ptr(x86::rdi, offsetof(exec::Launch, params)));
+}
+
+void load_uniform(const Access& access, uint32_t element, const Parts& to) {
+  auto& a = access.e.a;
+  x86::Mem from = data_at(access, element * access.bytes);
+  switch (access.bytes) {
+    case 1:
+      from.setSize(1);
+      a.movzx(x86::eax, from);
+      a.vpbroadcastw(to[0], x86::eax);
+      break;
+    case 2: a.vpbroadcastw(to[0], from); break;
+    case 4: a.vpbroadcastd(to[0], from); break;
+    default: a.vpbroadcastq(to[0], from); break;
+  }
+  for (uint32_t i = 1; i < to.count; ++i) a.vmovdqa64(to[i], to[0]);
+}
+
+// One of several 32-bit elements per lane: picks it out of the lanes' vectors.
+void load_interleaved(const Access& access, uint32_t element, const Parts& to) {
+  Emitter& e = access.e;
+  auto& a = e.a;
+  for (uint32_t part = 0; part < 2; ++part) {
+    const uint32_t begin = part * 64 * access.elements;
+    for (uint32_t half = 0; half < access.elements / 2; ++half) {
+      const x86::Zmm into = half == 0 ? to[part] : x86::zmm1;
+      a.vmovdqu64(x86::zmm0, data_at(access, begin + 128 * half));
+      a.vmovdqa64(into, x86::zmmword_ptr(e.every(access.elements, element)));
+      a.vpermi2d(into, x86::zmm0, data_at(access, begin + 128 * half + 64));
+      if (half == 1) a.vinserti64x4(to[part], to[part], x86::ymm1, 1);
+    }
+  }
+}
+
+void load_contiguous(const Access& access, uint32_t element, const Parts& to) {
+  auto& a = access.e.a;
+  if (access.elements > 1) return load_interleaved(access, element, to);
+  if (access.bytes == 1) {
+    a.vpmovzxbw(to[0], data_at(access, 0));
+    return;
+  }
+  for (uint32_t i = 0; i < to.count; ++i) a.vmovdqu64(to[i], data_at(access, 64 * i));
+}
+
+// Only whole warps take the main path.
+void check_guard(const Access& access) {
+  if (access.e.unguarded()) return;
+  access.e.load_guard(x86::eax);
+  access.e.a.cmp(x86::eax, -1);
+  access.e.a.jne(access.slow);
+}
+
+bool can_be_contiguous(const Access& access) {
+  return access.elements == 1 || (access.bytes == 4 && access.elements <= 4);
+}
+
+}  // namespace
+
+void emit_load(Emitter& e, uint32_t bytes, uint32_t count) {
+  const uint32_t elements = e.op().aux >> 8 & 0xff;
+  Access access{e, bytes, elements, elements};
+  if (!measure(access) || elements > 4) return e.interpret();
+  auto& a = e.a;
+  check_guard(access);
+  std::vector<Parts> to;
+  std::vector<uint32_t> written;
+  for (uint32_t i = 0; i < elements; ++i) {
+    to.push_back(e.rows.fresh(count));
+    written.push_back(e.op().operand(i));
+  }
+  const RowCache::Snapshot before = e.rows.snapshot();
+  const asmjit::Label same = a.newLabel(), done = a.newLabel();
+  load_address(access);
+  if (!access.uniform) {
+    a.mov(x86::rdx, e.shape_stride(access.shape));
+    if (can_be_contiguous(access)) {
+      a.cmp(x86::rdx, access.lane_bytes());
+      a.jne(same);
+      check(access, exec::kLanes * access.lane_bytes());
+      load_base(access);
+      for (uint32_t i = 0; i < elements; ++i) load_contiguous(access, i, to[i]);
+      a.jmp(done);
+    }
+    a.bind(same);
+    a.test(x86::rdx, x86::rdx);
+    a.jnz(access.slow);
+  }
+  check(access, access.lane_bytes());
+  load_base(access);
+  for (uint32_t i = 0; i < elements; ++i) load_uniform(access, i, to[i]);
+  a.bind(done);
+  for (uint32_t i = 0; i < elements; ++i) e.rows.bind(written[i], to[i]);
+  e.beside([&e, before, written, to, done, slow = access.slow, index = e.at(), next = e.next()] {
+    e.a.bind(slow);
+    e.interpret_beside(index, next, before, written);
+    for (size_t i = 0; i < to.size(); ++i) {
+      for (uint32_t part = 0; part < to[i].count; ++part)
+        e.a.vmovdqu64(to[i][part], e.rows.memory(written[i], part));
+    }
+    e.a.jmp(done);
+  });
+}
+
+void emit_store(Emitter& e, uint32_t bytes, uint32_t count) {
+  const uint32_t elements = e.op().aux >> 8 & 0xff;
+  Access access{e, bytes, elements, 0};
+  if (elements != 1 || access.uniform || !measure(access)) return e.interpret();
+  auto& a = e.a;
+  const Parts from = e.rows.read(e.op().operand(2), count);
+  check_guard(access);
+  const asmjit::Label done = a.newLabel();
+  load_address(access);
+  a.mov(x86::rdx, e.shape_stride(access.shape));
+  a.cmp(x86::rdx, access.lane_bytes());
+  a.jne(access.slow);
+  check(access, exec::kLanes * access.lane_bytes());
+  load_base(access);
+  if (bytes == 1) {
+    a.vpmovwb(data_at(access, 0), from[0]);
+  } else {
+    for (uint32_t i = 0; i < count; ++i) a.vmovdqu64(data_at(access, 64 * i), from[i]);
+  }
+  a.bind(done);
+  e.beside([&e, before = e.rows.snapshot(), done, slow = access.slow, index = e.at(), next = e.next()] {
+    e.a.bind(slow);
+    e.interpret_beside(index, next, before, {});
+    e.a.jmp(done);
+  });
+}
+
+void emit_find_range(Emitter& e) {
+  auto& a = e.a;
+  const asmjit::Label again = a.newLabel(), further = a.newLabel();
+  a.bind(e.find_range);
+  a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offset_of(&exec::Warp::ranges)));
+  a.mov(x86::rdi, x86::rdx);
+  a.xor_(x86::esi, x86::esi);
+  a.bind(again);
+  a.cmp(x86::rcx, x86::qword_ptr(x86::rdi, kRangeBegin));
+  a.jb(further);
+  a.cmp(x86::rax, x86::qword_ptr(x86::rdi, kRangeEnd));
+  a.ja(further);
+  a.mov(x86::dword_ptr(x86::rdx, kRangeLast), x86::esi);
+  a.xor_(x86::edx, x86::edx);
+  a.ret();
+  a.bind(further);
+  a.add(x86::rdi, sizeof(exec::MemoryRange));
+  a.inc(x86::esi);
+  a.cmp(x86::esi, exec::RangeCache::kEntries);
+  a.jb(again);
+  a.or_(x86::edx, 1);
+  a.ret();
+}
+
+}  // namespace outboard::softgpu::jit

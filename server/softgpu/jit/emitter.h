@@ -1,0 +1,118 @@
+// What the emitters of instructions write machine code with: the assembler, the cached rows, and
+// the ways back into the interpreter. One Emitter makes the code of one function.
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include <functional>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "server/softgpu/exec/warp.h"
+#include "server/softgpu/jit/row_cache.h"
+#include "server/softgpu/ptx/image.h"
+
+namespace outboard::softgpu::jit {
+
+namespace x86 = asmjit::x86;
+using exec::Op;
+
+// Machine code runs while all 32 lanes are active: the registers below hold for it throughout.
+// rax, rcx, rdx, rsi, rdi, r8 to r11, zmm0 to zmm3 and k1 to k6 are free within an instruction.
+class Emitter {
+ public:
+  Emitter(asmjit::CodeHolder& holder, const ptx::Image& image);
+
+  // Whether the guard of the current instruction is always true.
+  bool unguarded() const { return op().guard == exec::kPredicateTrue; }
+  const Op& op() const { return image_.code[at_]; }
+  uint32_t at() const { return at_; }
+  void go_to(uint32_t index) {
+    at_ = index;
+    rows.begin();
+    if (rows.empty()) shapes_ = 0;
+  }
+  // The next executed instruction's index: long instructions take several Ops.
+  uint32_t next() const;
+
+  // Writes `parts` to the row, for the lanes that the guard lets through.
+  void result(uint32_t operand, const Parts& parts, Nans nans = Nans::kCanonical, bool flushed = false);
+  // eax = the 32 bits of a source predicate.
+  void load_predicate(const x86::Gp& to, uint32_t operand);
+  // eax = lanes that the guard lets through.
+  void load_guard(const x86::Gp& to);
+  // Bits of `value` to a destination predicate under the guard; `value` is lost.
+  void store_predicate(uint32_t index, const x86::Gp& value);
+  // The 64 bits of an immediate operand, if it is one and known now.
+  bool immediate(uint32_t operand, uint64_t& bits) const;
+
+  // The interpreter executes the current instruction; nothing is cached afterwards.
+  void interpret();
+  // The same and then back to the interpreter's loop.
+  void interpret_and_leave();
+  // And if memory has all rows already: instruction `index`.
+  void leave_with(uint32_t index) {
+    call_handler(index);
+    leave();
+  }
+  // rax is the next instruction.
+  void leave() { a.jmp(leave_); }
+  // Code that is out of the way of the main path, made at the end.
+  void beside(std::function<void()> emit) { beside_.push_back(std::move(emit)); }
+  // Beside the main path: the interpreter executes instruction `index`, after which the row cache is
+  // as it was but for the rows in `written`, which are in memory.
+  void interpret_beside(uint32_t index, uint32_t next, const RowCache::Snapshot& rows,
+                        const std::vector<uint32_t>& written);
+
+  // A slot of the frame for an address row's shape: {first lane's address, distance of lanes}.
+  int new_shape();
+  x86::Mem shape_first(int slot) const { return x86::qword_ptr(x86::rsp, slot * 16); }
+  x86::Mem shape_stride(int slot) const { return x86::qword_ptr(x86::rsp, slot * 16 + 8); }
+
+  // Data behind the code.
+  asmjit::Label data32(uint32_t value);
+  // For VPERMI2D: every `step`th element from `first` on.
+  asmjit::Label every(uint32_t step, uint32_t first);
+  asmjit::Label lanes32, lanes64;  // 0, 1, 2, ...
+  asmjit::Label find_range;        // subroutine, see emit_memory.cc
+  // Prologue: rdi is the warp, rax where to go on. Epilogue: rax is the next instruction.
+  asmjit::Label enter;
+
+  // Everything that comes behind the last instruction.
+  void finish();
+
+  x86::Assembler a;
+  Anchors anchor;
+  RowCache rows;
+
+  static constexpr int kShapes = 48;
+  static constexpr int kFrameBytes = kShapes * 16 + 8;
+
+ private:
+  void emit_data();
+  void emit_enter();
+  void emit_leave();
+  void call_handler(uint32_t index);
+
+  const ptx::Image& image_;
+  uint32_t at_ = 0;
+  int shapes_ = 0;
+  asmjit::Label leave_;
+  std::vector<std::function<void()>> beside_;
+  std::unordered_map<uint32_t, asmjit::Label> data32_;
+  std::map<std::pair<uint32_t, uint32_t>, asmjit::Label> every_;
+  std::unordered_map<uint32_t, uint64_t> immediates_;  // by offset in the constant bank
+};
+
+// Emits the current instruction; `what` and `count` come from its rule (semantics.h).
+using Emit = void (*)(Emitter&, uint32_t what, uint32_t count);
+
+template <typename T>
+int32_t offset_of(T exec::Warp::* member) {
+  alignas(exec::Warp) static const std::byte storage[sizeof(exec::Warp)] = {};
+  const auto* warp = reinterpret_cast<const exec::Warp*>(storage);
+  return static_cast<int32_t>(reinterpret_cast<const std::byte*>(&(warp->*member)) - storage);
+}
+
+}  // namespace outboard::softgpu::jit

@@ -1,0 +1,97 @@
+// Rows of the register file that machine code holds in vector registers between two points where
+// control may come or go. A row of 32 lanes takes 1, 2 or 4 registers (16, 32 or 64-bit lanes).
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace outboard::softgpu::jit {
+
+// Registers of one row, lowest lanes first.
+struct Parts {
+  std::array<asmjit::x86::Zmm, 4> zmm;
+  uint32_t count = 0;
+  const asmjit::x86::Zmm& operator[](uint32_t i) const { return zmm[i]; }
+};
+
+// Where banks and constants are for the code that is being made.
+struct Anchors {
+  asmjit::x86::Gp warp, registers, constants, predicates, code, shared;
+  asmjit::Label nan32, nan64;
+};
+
+// What is known of a float row. PTX wants one canonical NaN. As arithmetic that reads a NaN gives a
+// NaN, replacing can wait until something else looks at the bits.
+enum class Nans : uint8_t { kCanonical, kAny32, kAny64 };
+
+inline constexpr int kNoShape = -1;
+
+struct CachedRow {
+  uint32_t operand;  // as in exec::Op
+  uint8_t count;
+  std::array<uint8_t, 4> zmm;
+  bool dirty;    // memory has an older value
+  bool flushed;  // a float row without subnormal numbers
+  Nans nans;
+  int shape;      // slot of the frame that describes it as an address, kNoShape if none does
+  uint32_t used;  // when, for eviction
+};
+
+class RowCache {
+ public:
+  RowCache(asmjit::x86::Assembler& assembler, const Anchors& anchors) : a_(assembler), anchors_(anchors) {}
+
+  // What an instruction pins stays in its registers until the next begin().
+  void begin() { ++now_; }
+  // A row's registers; loads it unless it is there.
+  Parts read(uint32_t operand, uint32_t count);
+  // The same for arithmetic on floats, which does not mind which NaN it is.
+  Parts read_any_nan(uint32_t operand, uint32_t count);
+  // Free registers for a result.
+  Parts fresh(uint32_t count);
+  // The row is in `parts` from now on, memory is older.
+  void bind(uint32_t operand, const Parts& parts, Nans nans = Nans::kCanonical, bool flushed = false);
+  // Gives back registers of fresh() that were not bound.
+  void release(const Parts& parts);
+  CachedRow* find(uint32_t operand);
+
+  // Memory gets the values of all rows, which stay.
+  void store_all();
+  // And no row is in registers any more.
+  void flush() {
+    store_all();
+    rows_.clear();
+    taken_ = 0;
+  }
+  bool empty() const { return rows_.empty(); }
+
+  // For code beside the main path: what was cached when the path was left.
+  using Snapshot = std::vector<CachedRow>;
+  const Snapshot& snapshot() const { return rows_; }
+  void store(const Snapshot& rows);
+  void load(const Snapshot& rows, const std::vector<uint32_t>& except);
+
+  asmjit::x86::Mem memory(uint32_t operand, uint32_t part);
+
+ private:
+  static constexpr uint32_t kFirst = 4, kEnd = 32;  // zmm0 to zmm3 are everybody's
+
+  uint32_t take();
+  void evict_one();
+  void drop(size_t index);
+  void canonicalise(const CachedRow& row);
+  void store_row(const CachedRow& row);
+  Parts parts_of(const CachedRow& row) const;
+
+  asmjit::x86::Assembler& a_;
+  const Anchors& anchors_;
+  std::vector<CachedRow> rows_;
+  uint32_t taken_ = 0;          // bit per register
+  uint32_t pinned_[kEnd] = {};  // when an instruction last asked for the register
+  uint32_t now_ = 1;
+};
+
+}  // namespace outboard::softgpu::jit

@@ -1,0 +1,181 @@
+#include "server/softgpu/jit/translate.h"
+
+#include <map>
+
+#include "server/softgpu/exec/isa.h"
+#include "server/softgpu/jit/semantics.h"
+
+namespace outboard::softgpu::jit {
+namespace {
+
+asmjit::JitRuntime& runtime() {
+  // Never destroyed: threads may still execute when the process ends.
+  static auto& made = *new asmjit::JitRuntime;
+  return made;
+}
+
+// Keeps the first error; code that could not be encoded must not run.
+class Errors : public asmjit::ErrorHandler {
+ public:
+  void handleError(asmjit::Error error, const char*, asmjit::BaseEmitter*) override {
+    if (first == asmjit::kErrorOk) first = error;
+  }
+  asmjit::Error first = asmjit::kErrorOk;
+};
+
+class Translator {
+ public:
+  Translator(asmjit::CodeHolder& holder, const ptx::Image& image, const ptx::FunctionCode& function)
+      : image_(image), function_(function), e_(holder, image) {}
+
+  void run(uint32_t& native, uint32_t& interpreted) {
+    find_blocks();
+    for (uint32_t index = function_.entry; index < function_.end; ++index) {
+      if (image_.code[index].run == nullptr) continue;
+      start(index);
+      e_.go_to(index);
+      instruction(native, interpreted);
+    }
+    // Control never gets here; should it, the interpreter says what is wrong.
+    e_.rows.flush();
+    e_.a.ud2();
+    for (const auto& [index, entry] : entries_) emit_entry(index, entry);
+    e_.finish();
+  }
+
+  struct Entry {
+    asmjit::Label body, door;
+  };
+  const std::map<uint32_t, Entry>& entries() const { return entries_; }
+
+ private:
+  bool inside(int64_t index) const { return index >= function_.entry && index < function_.end; }
+  bool& block_begins(int64_t index) { return begins_[static_cast<size_t>(index) - function_.entry]; }
+
+  void find_blocks() {
+    begins_ = std::make_unique<bool[]>(function_.end - function_.entry + 1);
+    block_begins(function_.entry) = true;
+    for (uint32_t index = function_.entry; index < function_.end; ++index) {
+      const Op& op = image_.code[index];
+      if (op.run == nullptr) continue;
+      const Flow flow = flow_of(op);
+      if (flow == Flow::kBranch && inside(op.imm)) block_begins(op.imm) = true;
+      if (flow == Flow::kIndexed) {
+        for (uint32_t target : image_.branch_tables[static_cast<size_t>(op.imm)]) block_begins(target) = true;
+      }
+    }
+  }
+
+  asmjit::Label label(uint32_t index) {
+    auto [place, is_new] = entries_.try_emplace(index);
+    if (is_new) place->second = {e_.a.newLabel(), e_.a.newLabel()};
+    return place->second.body;
+  }
+
+  // Code that may be entered from elsewhere finds all rows in memory.
+  void start(uint32_t index) {
+    if (!block_begins(index) && !entered_) return;
+    e_.rows.flush();
+    e_.a.bind(label(index));
+    entered_ = false;
+  }
+
+  void instruction(uint32_t& native, uint32_t& interpreted) {
+    const Op& op = e_.op();
+    const Flow flow = flow_of(op);
+    if (flow == Flow::kBranch && inside(op.imm)) {
+      ++native;
+      return branch(static_cast<uint32_t>(op.imm));
+    }
+    if (const Rule* rule = find_rule(op)) {
+      ++native;
+      return rule->emit(e_, rule->what, rule->count);
+    }
+    ++interpreted;
+    if (flow == Flow::kOn) return e_.interpret();
+    entered_ = true;
+    if (flow == Flow::kSuspend || !e_.unguarded()) return e_.interpret();
+    e_.interpret_and_leave();
+  }
+
+  // All lanes go one way, or the interpreter splits the warp.
+  void branch(uint32_t target) {
+    auto& a = e_.a;
+    const asmjit::Label to = label(target), other = a.newLabel();
+    const bool back = target <= e_.at();
+    e_.rows.store_all();
+    const asmjit::Label aside = a.newLabel();
+    if (!e_.unguarded()) {
+      e_.load_guard(x86::eax);
+      a.test(x86::eax, x86::eax);
+      a.jz(other);
+      a.cmp(x86::eax, -1);
+      a.jne(aside);
+    }
+    if (back) {
+      a.dec(x86::dword_ptr(e_.anchor.warp, offset_of(&exec::Warp::budget)));
+      a.js(aside);
+    }
+    a.jmp(to);
+    a.bind(other);
+    const bool needed = back || !e_.unguarded();
+    if (e_.unguarded()) e_.rows.flush();
+    if (!needed) return;
+    e_.beside([this, aside, index = e_.at()] {
+      e_.a.bind(aside);
+      e_.leave_with(index);
+    });
+  }
+
+  // What the interpreter's loop calls: machine code if all lanes are active, else the handler.
+  void emit_entry(uint32_t index, const Entry& entry) {
+    auto& a = e_.a;
+    a.align(asmjit::AlignMode::kCode, 16);
+    a.bind(entry.door);
+    const asmjit::Label partial = a.newLabel();
+    a.cmp(x86::dword_ptr(x86::rdi, offset_of(&exec::Warp::active)), -1);
+    a.jne(partial);
+    a.lea(x86::rax, x86::ptr(entry.body));
+    a.jmp(e_.enter);
+    a.bind(partial);
+    a.mov(x86::rax, reinterpret_cast<uint64_t>(image_.code[index].run));
+    a.jmp(x86::rax);
+  }
+
+  const ptx::Image& image_;
+  const ptx::FunctionCode& function_;
+  Emitter e_;
+  std::unique_ptr<bool[]> begins_;
+  bool entered_ = false;  // the interpreter may come back to the next instruction
+  std::map<uint32_t, Entry> entries_;
+};
+
+}  // namespace
+
+bool available() { return exec::isa_available(exec::Isa::kAvx512); }
+
+Translation::~Translation() { runtime().release(code_); }
+
+std::unique_ptr<Translation> translate(const ptx::Image& image, const ptx::FunctionCode& function) {
+  asmjit::CodeHolder holder;
+  Errors errors;
+  holder.init(runtime().environment());
+  holder.setErrorHandler(&errors);
+  Translator translator(holder, image, function);
+  uint32_t native = 0, interpreted = 0;
+  translator.run(native, interpreted);
+  void* code = nullptr;
+  if (errors.first != asmjit::kErrorOk || runtime().add(&code, &holder) != asmjit::kErrorOk) return nullptr;
+  std::vector<Translation::Entry> entries;
+  for (const auto& [index, entry] : translator.entries()) {
+    auto* address = static_cast<std::byte*>(code) + holder.labelOffsetFromBase(entry.door);
+    entries.push_back({index, reinterpret_cast<exec::Handler>(address)});
+  }
+  auto made = std::make_unique<Translation>(code, std::move(entries));
+  made->native = native;
+  made->interpreted = interpreted;
+  made->bytes = holder.codeSize();
+  return made;
+}
+
+}  // namespace outboard::softgpu::jit
