@@ -32,6 +32,10 @@ namespace {
 // CTAs reuse memory, and row strides that are powers of two put every warp on the same cache sets.
 constexpr size_t kWarpPadding = 192;
 
+uint32_t count_lanes(uint32_t lanes) {
+  return lanes == kAllLanes ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
+}
+
 void broadcast(std::byte* specials, Special special, uint32_t value) {
   auto* row = reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes);
   std::fill_n(row, kLanes, value);
@@ -105,6 +109,7 @@ void Cta::fill_specials(Warp& warp, std::byte* specials) {
 bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
   launch = &for_launch;
   number = cta_number;
+  present_ = for_launch.threads;
   const ptx::FunctionCode& entry = *launch->entry;
   size_t register_stride = entry.register_bytes + kWarpPadding;
   size_t special_stride = kSpecialCount * kSpecialRowBytes;
@@ -198,39 +203,42 @@ const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after,
   }
   barrier.open = true;
   barrier.count = arrival.count;
-  uint32_t holding = arrival.predicate & lanes;
-  barrier.population += static_cast<uint32_t>(std::popcount(holding));
-  barrier.all &= holding == lanes;
-  barrier.any |= holding != 0;
-  if (arrival.reduction != Reduction::kNone)
+  if (arrival.reduction != Reduction::kNone) {
+    uint32_t holding = arrival.predicate & lanes;
+    barrier.population += count_lanes(holding);
+    barrier.all &= holding == lanes;
+    barrier.any |= holding != 0;
     barrier.waiters.push_back({&warp, lanes, arrival.reduction, arrival.destination});
+  }
   if (!arrival.wait) {
     // Partial warps count as whole ones, as on hardware.
     bool whole = (lanes | warp.absent) == kAllLanes;
-    barrier.extra += whole ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
+    barrier.extra += whole ? kLanes : count_lanes(lanes);
     complete_if_ready(arrival.barrier);
     return warp.active == lanes ? warp.code + after : warp.split(lanes, after, after);
   }
-  for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) warp.next[std::countr_zero(rest)] = after;
-  for (uint32_t rest = warp.active & ~lanes; rest != 0; rest &= rest - 1)
-    warp.next[std::countr_zero(rest)] = after;
+  warp.park(after);
   warp.waiting |= lanes;
+  barrier.waiting += count_lanes(lanes);
   warp.at_barrier[arrival.barrier] |= lanes;
   complete_if_ready(arrival.barrier);
   return warp.select();
 }
 
-void Cta::complete_if_ready(uint32_t number) {
-  Barrier& barrier = barriers_[number];
-  uint32_t arrived = barrier.extra;
-  uint32_t missing = 0;
+// Threads that have arrived at a barrier for a number of threads: partial warps count as whole ones.
+uint32_t Cta::arrived_at(uint32_t number) const {
+  uint32_t arrived = barriers_[number].extra;
   for (const Warp& warp : warps) {
     uint32_t here = warp.at_barrier[number];
     bool whole = here != 0 && (here | warp.absent) == kAllLanes;
-    arrived += whole ? kLanes : static_cast<uint32_t>(std::popcount(here));
-    missing += static_cast<uint32_t>(std::popcount(~(here | warp.absent)));
+    arrived += whole ? kLanes : count_lanes(here);
   }
-  bool complete = barrier.count != 0 ? arrived >= barrier.count : missing == 0;
+  return arrived;
+}
+
+void Cta::complete_if_ready(uint32_t number) {
+  Barrier& barrier = barriers_[number];
+  bool complete = barrier.count != 0 ? arrived_at(number) >= barrier.count : barrier.waiting == present_;
   if (!complete) return;
   for (const Waiter& waiter : barrier.waiters) {
     if (waiter.reduction == Reduction::kPopulation) {
@@ -249,7 +257,8 @@ void Cta::complete_if_ready(uint32_t number) {
   barrier = Barrier{};
 }
 
-void Cta::lanes_gone() {
+void Cta::lanes_gone(uint32_t lanes) {
+  present_ -= count_lanes(lanes);
   for (uint32_t i = 0; i < kBarriers; ++i) {
     if (barriers_[i].open) complete_if_ready(i);
   }

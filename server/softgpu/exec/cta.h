@@ -47,8 +47,8 @@ struct Cta {
 
   // A barrier instruction of the active lanes `lanes` of a warp. They go on at `after`.
   const Op* arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, const BarrierArrival& arrival);
-  // Lanes have exited, so that barriers may be complete.
-  void lanes_gone();
+  // Lanes of a warp have exited, so that barriers may be complete.
+  void lanes_gone(uint32_t lanes);
 
   Launch* launch = nullptr;
   std::vector<Warp> warps;
@@ -65,7 +65,8 @@ struct Cta {
   struct Barrier {
     bool open = false;  // somebody has arrived
     uint32_t count = 0;
-    uint32_t extra = 0;  // threads that arrived without waiting
+    uint32_t extra = 0;    // threads that arrived without waiting
+    uint32_t waiting = 0;  // threads that wait
     uint32_t population = 0;
     bool all = true;
     bool any = false;
@@ -73,8 +74,10 @@ struct Cta {
   };
 
   void fill_specials(Warp& warp, std::byte* specials);
+  uint32_t arrived_at(uint32_t number) const;
   void complete_if_ready(uint32_t number);
 
+  uint32_t present_ = 0;  // threads that have not exited
   Barrier barriers_[kBarriers];
   Buffer registers_, local_;
   std::vector<uint32_t> predicates_;

@@ -8,6 +8,12 @@
 
 namespace outboard::softgpu::exec {
 
+bool Warp::in_one_place() const {
+  uint32_t difference = 0;
+  for (uint32_t lane = 1; lane < kLanes; ++lane) difference |= next[lane] ^ next[0];
+  return difference == 0;
+}
+
 const Op* Warp::select() {
   uint32_t runnable = ~(absent | waiting);
   running_ahead = false;
@@ -16,6 +22,11 @@ const Op* Warp::select() {
     lowest_pending = kNowhere;
     stop = absent == kAllLanes ? Stop::kDone : Stop::kBlocked;
     return nullptr;
+  }
+  if (runnable == kAllLanes && in_one_place()) {
+    active = kAllLanes;
+    lowest_pending = kNowhere;
+    return code + next[0];
   }
   uint32_t lowest = kNowhere;
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
@@ -84,7 +95,7 @@ const Op* Warp::exit_lanes(uint32_t lanes, uint32_t after) {
   absent |= lanes;
   active &= ~lanes;
   release_converged();
-  cta->lanes_gone();
+  cta->lanes_gone(lanes);
   if (active != 0) return regroup(after);
   return select();
 }

@@ -151,10 +151,10 @@ struct Warp {
   const Op* converge(uint32_t members, const Op* here, bool& together);
   void release_converged();
   uint64_t cta_number() const;
+  // All lanes go on at the same instruction.
+  bool in_one_place() const;
   void park(uint32_t target) {
-    for (uint32_t lane = 0; lane < kLanes; ++lane) {
-      if (active >> lane & 1) next[lane] = target;
-    }
+    for (uint32_t lane = 0; lane < kLanes; ++lane) next[lane] = active >> lane & 1 ? target : next[lane];
   }
 };
 
