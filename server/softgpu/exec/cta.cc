@@ -36,41 +36,34 @@ uint32_t count_lanes(uint32_t lanes) {
   return lanes == kAllLanes ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
 }
 
-void broadcast(std::byte* specials, Special special, uint32_t value) {
-  auto* row = reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes);
-  std::fill_n(row, kLanes, value);
+uint32_t* special_row(const Warp& warp, Special special) {
+  return reinterpret_cast<uint32_t*>(warp.bank[kBankSpecial] +
+                                     static_cast<size_t>(special) * kSpecialRowBytes);
 }
 
 }  // namespace
 
-void Cta::fill_specials(Warp& warp, std::byte* specials) {
+// Rows that are the same in every CTA of a launch.
+void Cta::fill_specials(const Warp& warp) {
   const LaunchRequest& request = *launch->request;
   const Dim3 &block = request.block, &grid = request.grid;
   uint64_t wanted = launch->entry->specials;
   auto wants = [&](Special special) { return wanted >> static_cast<unsigned>(special) & 1; };
-  auto row = [&](Special special) {
-    return reinterpret_cast<uint32_t*>(specials + static_cast<size_t>(special) * kSpecialRowBytes);
-  };
+  auto row = [&](Special special) { return special_row(warp, special); };
   auto uniform = [&](Special special, uint64_t value) {
-    if (wants(special)) broadcast(specials, special, static_cast<uint32_t>(value));
+    if (wants(special)) std::fill_n(row(special), kLanes, static_cast<uint32_t>(value));
   };
   uint32_t first = warp.index * kLanes;
-  if (block.y == 1 && block.z == 1) {
-    for (uint32_t lane = 0; lane < kLanes; ++lane) row(Special::kTidX)[lane] = first + lane;
-    broadcast(specials, Special::kTidY, 0);
-    broadcast(specials, Special::kTidZ, 0);
-  } else {
-    uint32_t x = first % block.x, y = first / block.x % block.y, z = first / block.x / block.y;
-    for (uint32_t lane = 0; lane < kLanes; ++lane) {
-      row(Special::kTidX)[lane] = x;
-      row(Special::kTidY)[lane] = y;
-      row(Special::kTidZ)[lane] = z;
-      if (++x == block.x) {
-        x = 0;
-        if (++y == block.y) {
-          y = 0;
-          ++z;
-        }
+  uint32_t x = first % block.x, y = first / block.x % block.y, z = first / block.x / block.y;
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
+    row(Special::kTidX)[lane] = x;
+    row(Special::kTidY)[lane] = y;
+    row(Special::kTidZ)[lane] = z;
+    if (++x == block.x) {
+      x = 0;
+      if (++y == block.y) {
+        y = 0;
+        ++z;
       }
     }
   }
@@ -85,16 +78,12 @@ void Cta::fill_specials(Warp& warp, std::byte* specials) {
   uniform(Special::kNtidX, block.x);
   uniform(Special::kNtidY, block.y);
   uniform(Special::kNtidZ, block.z);
-  uniform(Special::kCtaidX, number % grid.x);
-  uniform(Special::kCtaidY, number / grid.x % grid.y);
-  uniform(Special::kCtaidZ, number / grid.x / grid.y);
   uniform(Special::kNctaidX, grid.x);
   uniform(Special::kNctaidY, grid.y);
   uniform(Special::kNctaidZ, grid.z);
   uniform(Special::kWarpid, warp.index);
   uniform(Special::kNwarpid, launch->warps);
   uniform(Special::kNsmid, launch->device->multiprocessors());
-  uniform(Special::kSmid, number % std::max(1u, launch->device->multiprocessors()));
   uniform(Special::kGridid, 0);
   uniform(Special::kTotalSmemSize, launch->shared_bytes);
   uniform(Special::kDynamicSmemSize, request.dynamic_shared_bytes);
@@ -103,13 +92,25 @@ void Cta::fill_specials(Warp& warp, std::byte* specials) {
   uniform(Special::kEnvreg2, launch->workspace);
   uniform(Special::kZero, 0);
   uniform(Special::kOne, 1);
-  broadcast(specials, Special::kStackPointer, 0);
 }
 
-bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
+void Cta::fill_numbers(const Warp& warp) {
+  const Dim3& grid = launch->request->grid;
+  uint64_t wanted = launch->entry->specials;
+  auto uniform = [&](Special special, uint64_t value) {
+    if (wanted >> static_cast<unsigned>(special) & 1)
+      std::fill_n(special_row(warp, special), kLanes, static_cast<uint32_t>(value));
+  };
+  uniform(Special::kCtaidX, number % grid.x);
+  uniform(Special::kCtaidY, number / grid.x % grid.y);
+  uniform(Special::kCtaidZ, number / grid.x / grid.y);
+  uniform(Special::kSmid, number % std::max(1u, launch->device->multiprocessors()));
+  std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
+}
+
+bool Cta::prepare(Launch& for_launch, RangeCache& ranges) {
   launch = &for_launch;
-  number = cta_number;
-  present_ = for_launch.threads;
+  launch_serial_ = 0;
   const ptx::FunctionCode& entry = *launch->entry;
   size_t register_stride = entry.register_bytes + kWarpPadding;
   size_t special_stride = kSpecialCount * kSpecialRowBytes;
@@ -121,23 +122,14 @@ bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
   }
   predicates_.assign(size_t{entry.predicates} * launch->warps, 0);
   warps.resize(launch->warps);
-  for (Barrier& barrier : barriers_) barrier = Barrier{};
   for (uint32_t i = 0; i < launch->warps; ++i) {
     Warp& warp = warps[i];
-    std::byte* specials = specials_.data() + special_stride * i;
     warp.bank[kBankRegisters] = registers_.data() + register_stride * i;
     warp.bank[kBankConstants] = const_cast<std::byte*>(launch->constants);
-    warp.bank[kBankSpecial] = specials;
+    warp.bank[kBankSpecial] = specials_.data() + special_stride * i;
     warp.predicates = predicates_.data() + size_t{entry.predicates} * i;
     warp.predicates[kPredicateTrue] = kAllLanes;
     warp.code = launch->code;
-    uint32_t lanes = std::min(kLanes, launch->threads - i * kLanes);
-    warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
-    warp.active = warp.waiting = warp.sync_waiting = warp.sync_released = 0;
-    warp.lowest_pending = kNowhere;
-    warp.running_ahead = false;
-    warp.last_ahead = 0;
-    warp.stop = Stop::kNone;
     warp.index = i;
     warp.cta = this;
     warp.launch = launch;
@@ -146,10 +138,30 @@ bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
     warp.shared_bytes = launch->shared_bytes;
     warp.local = local_.data() + local_stride * i;
     warp.stack_bytes = launch->stack_bytes;
-    std::fill_n(warp.next, kLanes, entry.entry);
+    fill_specials(warp);
+  }
+  launch_serial_ = launch->serial;
+  return true;
+}
+
+bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
+  if (launch_serial_ != for_launch.serial && !prepare(for_launch, ranges)) return false;
+  number = cta_number;
+  present_ = launch->threads;
+  for (Barrier& barrier : barriers_) barrier = Barrier{};
+  for (Warp& warp : warps) {
+    uint32_t lanes = std::min(kLanes, launch->threads - warp.index * kLanes);
+    warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
+    warp.active = warp.waiting = warp.sync_waiting = warp.sync_released = 0;
+    warp.lowest_pending = kNowhere;
+    warp.running_ahead = false;
+    warp.last_ahead = 0;
+    warp.stop = Stop::kNone;
+    warp.ranges = &ranges;
+    std::fill_n(warp.next, kLanes, launch->entry->entry);
     std::fill_n(warp.at_barrier, kBarriers, 0u);
     warp.saved.clear();
-    fill_specials(warp, specials);
+    fill_numbers(warp);
   }
   return true;
 }

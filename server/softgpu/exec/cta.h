@@ -73,11 +73,16 @@ struct Cta {
     std::vector<Waiter> waiters;  // only those with a reduction
   };
 
-  void fill_specials(Warp& warp, std::byte* specials);
+  // What all CTAs of a launch have alike.
+  bool prepare(Launch& launch, RangeCache& ranges);
+  void fill_specials(const Warp& warp);
+  // And what each has for itself.
+  void fill_numbers(const Warp& warp);
   uint32_t arrived_at(uint32_t number) const;
   void complete_if_ready(uint32_t number);
 
-  uint32_t present_ = 0;  // threads that have not exited
+  uint64_t launch_serial_ = 0;  // of the launch that everything is prepared for
+  uint32_t present_ = 0;        // threads that have not exited
   Barrier barriers_[kBarriers];
   Buffer registers_, local_;
   std::vector<uint32_t> predicates_;

@@ -159,7 +159,9 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
   if (LaunchResult checked = check(request); !checked.ok()) return checked;
   const ptx::Kernel& kernel = *request.kernel;
   const ptx::Image& image = request.module->program().image();
+  static std::atomic<uint64_t> launches{0};
   Launch launch;
+  launch.serial = ++launches;
   launch.request = &request;
   launch.device = &device;
   launch.image = &image;

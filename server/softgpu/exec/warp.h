@@ -53,6 +53,7 @@ struct RangeCache {
 
 // What is constant during a launch, and its error.
 struct Launch {
+  uint64_t serial = 0;  // no other launch of this process has it
   const LaunchRequest* request = nullptr;
   Device* device = nullptr;
   const ptx::Image* image = nullptr;
