@@ -141,18 +141,15 @@ void RowCache::bind(uint32_t operand, const Parts& parts, Nans nans, bool flushe
   rows_.push_back(row);
 }
 
-void RowCache::store_all() {
-  for (CachedRow& row : rows_) {
-    if (!row.dirty) continue;
-    store_row(row);
-    row.dirty = false;
-    row.nans = Nans::kCanonical;
-  }
+void RowCache::flush(const Needed& needed) {
+  store(rows_, needed);
+  rows_.clear();
+  taken_ = 0;
 }
 
-void RowCache::store(const Snapshot& rows) {
+void RowCache::store(const Snapshot& rows, const Needed& needed) {
   for (const CachedRow& row : rows) {
-    if (row.dirty) store_row(row);
+    if (row.dirty && needed(row.operand)) store_row(row);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace outboard::softgpu::jit {
@@ -58,20 +59,21 @@ class RowCache {
   void release(const Parts& parts);
   CachedRow* find(uint32_t operand);
 
-  // Memory gets the values of all rows, which stay.
-  void store_all();
-  // And no row is in registers any more.
+  using Needed = std::function<bool(uint32_t operand)>;
+  // Memory gets the values of all rows that are needed there, and none is in registers any more.
+  void flush(const Needed& needed);
   void flush() {
-    store_all();
-    rows_.clear();
-    taken_ = 0;
+    flush([](uint32_t) { return true; });
   }
   bool empty() const { return rows_.empty(); }
 
   // For code beside the main path: what was cached when the path was left.
   using Snapshot = std::vector<CachedRow>;
   const Snapshot& snapshot() const { return rows_; }
-  void store(const Snapshot& rows);
+  void store(const Snapshot& rows, const Needed& needed);
+  void store(const Snapshot& rows) {
+    store(rows, [](uint32_t) { return true; });
+  }
   void load(const Snapshot& rows, const std::vector<uint32_t>& except);
 
   asmjit::x86::Mem memory(uint32_t operand, uint32_t part);

@@ -20,8 +20,13 @@ struct HashKey {
   }
 };
 
+struct Native {
+  const Rule* rule;
+  std::vector<RowUse> uses;
+};
+
 struct Tables {
-  std::unordered_map<Key, const Rule*, HashKey> rules;
+  std::unordered_map<Key, Native, HashKey> natives;
   std::unordered_map<exec::Handler, Flow> flows;
 };
 
@@ -29,13 +34,38 @@ Flow flow_of(const exec::Form& form) {
   if (form.text == "bra") return Flow::kBranch;
   if (form.text == "brx.idx") return Flow::kIndexed;
   if (form.text == "function.call") return Flow::kCall;
-  if (form.flags & exec::kTerminator || form.text.starts_with("call") ||
-      form.text.starts_with("function.call"))
-    return Flow::kAway;
+  if (form.flags & exec::kTerminator) return Flow::kEnd;
+  if (form.text.starts_with("call") || form.text.starts_with("function.call")) return Flow::kAway;
   for (const char* group : {"control", "barrier", "shuffle", "atomic", "async_copy"}) {
     if (form.group == group) return Flow::kSuspend;
   }
   return Flow::kOn;
+}
+
+// Registers of a row of this type.
+uint8_t registers_of(ptx::Type type) {
+  return static_cast<uint8_t>(ptx::width_bytes(ptx::type_width(type)) / 2);
+}
+
+std::vector<RowUse> find_row_uses(const exec::Form& form) {
+  std::vector<RowUse> uses;
+  uint8_t slot = 0;
+  for (const exec::OperandSpec& operand : form.operands) {
+    if (operand.role == exec::Role::kAddress) {
+      uses.push_back({slot, 0, false});  // 32 or 64 bits, as the instruction's flags say
+      slot = static_cast<uint8_t>(slot + 2);
+      continue;
+    }
+    const bool is_row = operand.type != ptx::Type::kPred &&
+                        (operand.role == exec::Role::kDestination || operand.role == exec::Role::kSource);
+    for (uint8_t i = 0; i < operand.count; ++i) {
+      if (is_row)
+        uses.push_back({slot, registers_of(operand.type), operand.role == exec::Role::kDestination});
+      ++slot;
+    }
+    if (operand.pair) ++slot;
+  }
+  return uses;
 }
 
 Tables make_tables() {
@@ -48,8 +78,9 @@ Tables make_tables() {
   }
   for (std::span<const Rule> rules : {arithmetic_rules(), bit_rules(), compare_rules(), memory_rules()}) {
     for (const Rule& rule : rules) {
-      if (const exec::Form* form = forms.find(rule.text))
-        tables.rules.emplace(Key{form->handler, form->aux}, &rule);
+      const exec::Form* form = forms.find(rule.text);
+      if (form == nullptr) continue;
+      tables.natives.emplace(Key{form->handler, form->aux}, Native{&rule, find_row_uses(*form)});
     }
   }
   return tables;
@@ -63,8 +94,13 @@ const Tables& tables() {
 }  // namespace
 
 const Rule* find_rule(const Op& op) {
-  const auto found = tables().rules.find(Key{op.run, op.aux});
-  return found == tables().rules.end() ? nullptr : found->second;
+  const auto found = tables().natives.find(Key{op.run, op.aux});
+  return found == tables().natives.end() ? nullptr : found->second.rule;
+}
+
+std::span<const RowUse> row_uses(const Op& op) {
+  const auto found = tables().natives.find(Key{op.run, op.aux});
+  return found == tables().natives.end() ? std::span<const RowUse>() : found->second.uses;
 }
 
 Flow flow_of(const Op& op) {

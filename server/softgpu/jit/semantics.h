@@ -24,13 +24,23 @@ std::span<const Rule> memory_rules();
 // nullptr: the interpreter's handler is called. Thread-safe.
 const Rule* find_rule(const Op& op);
 
+// An operand that is a row.
+struct RowUse {
+  uint8_t slot;   // Op::operand()
+  uint8_t count;  // registers
+  bool is_written;
+};
+// Of an instruction that has a rule.
+std::span<const RowUse> row_uses(const Op& op);
+
 enum class Flow : uint8_t {
   kOn,       // goes on behind the instruction, or stops and goes on there later
   kSuspend,  // may stop there
   kBranch,
   kIndexed,  // brx.idx
   kCall,     // of a known function
-  kAway,     // other calls, returns, exits
+  kAway,     // other calls
+  kEnd,      // nothing is executed behind it: exits, returns
 };
 // How control goes on after the instruction.
 Flow flow_of(const Op& op);

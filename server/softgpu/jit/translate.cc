@@ -3,6 +3,7 @@
 #include <map>
 
 #include "server/softgpu/exec/isa.h"
+#include "server/softgpu/jit/liveness.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
@@ -26,7 +27,7 @@ class Errors : public asmjit::ErrorHandler {
 class Translator {
  public:
   Translator(asmjit::CodeHolder& holder, const ptx::Image& image, const ptx::FunctionCode& function)
-      : image_(image), function_(function), e_(holder, image) {}
+      : image_(image), function_(function), live_(image, function), e_(holder, image) {}
 
   void run(uint32_t& native, uint32_t& interpreted) {
     find_blocks();
@@ -75,7 +76,7 @@ class Translator {
   // Code that may be entered from elsewhere finds all rows in memory.
   void start(uint32_t index) {
     if (!block_begins(index) && !entered_) return;
-    e_.rows.flush();
+    e_.rows.flush(needed_at(index));
     e_.a.bind(label(index));
     entered_ = false;
   }
@@ -98,31 +99,40 @@ class Translator {
     e_.interpret_and_leave();
   }
 
+  RowCache::Needed needed_at(uint32_t index) {
+    return [this, index](uint32_t operand) { return live_.live_at(index, operand); };
+  }
+
   // All lanes go one way, or the interpreter splits the warp.
   void branch(uint32_t target) {
     auto& a = e_.a;
     const asmjit::Label to = label(target), other = a.newLabel();
-    const bool back = target <= e_.at();
-    e_.rows.store_all();
-    const asmjit::Label aside = a.newLabel();
     if (!e_.unguarded()) {
+      const asmjit::Label split = a.newLabel();
       e_.load_guard(x86::eax);
       a.test(x86::eax, x86::eax);
       a.jz(other);
       a.cmp(x86::eax, -1);
-      a.jne(aside);
+      a.jne(split);
+      leave_beside(split, e_.rows.snapshot());
     }
-    if (back) {
+    e_.rows.store(e_.rows.snapshot(), needed_at(target));
+    if (target <= e_.at()) {
+      const asmjit::Label spent = a.newLabel();
       a.dec(x86::dword_ptr(e_.anchor.warp, offset_of(&exec::Warp::budget)));
-      a.js(aside);
+      a.js(spent);
+      leave_beside(spent, {});
     }
     a.jmp(to);
     a.bind(other);
-    const bool needed = back || !e_.unguarded();
-    if (e_.unguarded()) e_.rows.flush();
-    if (!needed) return;
-    e_.beside([this, aside, index = e_.at()] {
-      e_.a.bind(aside);
+    if (e_.unguarded()) e_.rows.flush([](uint32_t) { return false; });  // nothing gets here
+  }
+
+  // The interpreter executes the current instruction and goes on.
+  void leave_beside(const asmjit::Label& from, RowCache::Snapshot rows) {
+    e_.beside([this, from, rows = std::move(rows), index = e_.at()] {
+      e_.a.bind(from);
+      e_.rows.store(rows);
       e_.leave_with(index);
     });
   }
@@ -144,6 +154,7 @@ class Translator {
 
   const ptx::Image& image_;
   const ptx::FunctionCode& function_;
+  const Liveness live_;
   Emitter e_;
   std::unique_ptr<bool[]> begins_;
   bool entered_ = false;  // the interpreter may come back to the next instruction
