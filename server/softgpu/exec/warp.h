@@ -154,6 +154,14 @@ struct Warp {
   uint64_t cta_number() const;
   // All lanes go on at the same instruction.
   bool in_one_place() const;
+  // Some of the active lanes stay at the instruction `at`, for which they come back.
+  void stay(uint32_t lanes, uint32_t at) {
+    active &= ~lanes;
+    for (uint32_t lane = 0; lane < kLanes; ++lane) {
+      if (lanes >> lane & 1) next[lane] = at;
+    }
+    if (!running_ahead && at < lowest_pending) lowest_pending = at;
+  }
   void park(uint32_t target) {
     for (uint32_t lane = 0; lane < kLanes; ++lane) next[lane] = active >> lane & 1 ? target : next[lane];
   }

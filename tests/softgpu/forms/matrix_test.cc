@@ -4,64 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 
 #include "tests/softgpu/forms/form_runner.h"
+#include "tests/softgpu/forms/matrix_elements.h"
 
 namespace outboard::softgpu::exec {
 namespace {
-
-// Element types as the test sees them: how a small value is written in bits.
-struct Element {
-  const char* name;
-  unsigned bits;
-  std::function<uint64_t(double)> encode;
-  bool negative;  // has negative values
-};
-
-uint64_t encode_float(double value, int exponent_bits, int mantissa_bits) {
-  // Exact for the small integers and halves that the tests use.
-  if (value == 0) return 0;
-  int exponent;
-  double fraction = std::frexp(std::fabs(value), &exponent);  // fraction in [0.5, 1)
-  const int bias = (1 << (exponent_bits - 1)) - 1;
-  uint64_t mantissa =
-      static_cast<uint64_t>(std::llround((fraction * 2 - 1) * std::ldexp(1.0, mantissa_bits)));
-  return uint64_t{value < 0} << (exponent_bits + mantissa_bits) |
-         static_cast<uint64_t>(exponent - 1 + bias) << mantissa_bits | mantissa;
-}
-
-Element float_element(const char* name, unsigned bits, int exponent_bits, int mantissa_bits) {
-  return {name, bits,
-          [=](double v) {
-            return encode_float(v, exponent_bits, mantissa_bits) << (std::string(name) == "tf32" ? 13 : 0);
-          },
-          true};
-}
-Element integer_element(const char* name, unsigned bits, bool is_signed) {
-  return {
-      name, bits,
-      [=](double v) { return static_cast<uint64_t>(static_cast<int64_t>(v)) & ((uint64_t{1} << bits) - 1); },
-      is_signed};
-}
-Element element(const std::string& name) {
-  if (name == "f16") return float_element("f16", 16, 5, 10);
-  if (name == "bf16") return float_element("bf16", 16, 8, 7);
-  if (name == "tf32") return float_element("tf32", 32, 8, 10);
-  if (name == "e4m3") return float_element("e4m3", 8, 4, 3);
-  if (name == "e5m2") return float_element("e5m2", 8, 5, 2);
-  if (name == "f64") return {"f64", 64, [](double v) { return bits_of(v); }, true};
-  if (name == "s8") return integer_element("s8", 8, true);
-  if (name == "u8") return integer_element("u8", 8, false);
-  if (name == "s4") return integer_element("s4", 4, true);
-  return integer_element("u4", 4, false);
-}
-
-// Small values that every element type holds exactly.
-double sample(unsigned seed, bool negative) {
-  const int value = static_cast<int>(seed * 2654435761u >> 29);  // 0..7
-  return negative ? value - 3 : value;
-}
 
 struct Shape {
   unsigned m, k;
@@ -153,11 +101,7 @@ class Product {
     if (shape_.d == "f64") return value_of<double>(result.outputs[c][lane]);
     if (shape_.d == "f32") return static_cast<double>(value_of<float>(result.outputs[c][lane]));
     if (shape_.d == "s32") return value_of<int32_t>(result.outputs[c][lane]);
-    const uint64_t half = result.outputs[c / 2][lane] >> (16 * (c % 2)) & 0xffff;
-    const double magnitude = (half & 0x7fff) == 0 ? 0
-                                                  : std::ldexp(1.0 + static_cast<double>(half & 0x3ff) / 1024,
-                                                               static_cast<int>(half >> 10 & 31) - 15);
-    return half >> 15 ? -magnitude : magnitude;
+    return decode_half(result.outputs[c / 2][lane] >> (16 * (c % 2)));
   }
 
   Shape shape_;
@@ -264,6 +208,71 @@ TEST(MatrixForms, SingleBitProductsCountOnes) {
                 want += (operation[0] == 'x' ? a ^ b : a & b) >> bit & 1;
             }
             ASSERT_EQ(result.outputs[c][lane], want) << "lane " << lane << ", register " << c;
+          }
+        }
+      }
+    }
+  }
+}
+
+// mma.m8n8k4 of f16: four quad pairs, each with an 8 by 4 by 8 product of its own. The places of the
+// elements are the PTX ISA's figures for .row and .col operands and both accumulator types.
+TEST(MatrixForms, QuadPairsMultiplyOnTheirOwn) {
+  auto a = [](unsigned q, unsigned row, unsigned k) { return sample(q * 101 + row * 7 + k + 1, true); };
+  auto b = [](unsigned q, unsigned k, unsigned column) { return sample(q * 53 + k * 11 + column + 2, true); };
+  auto c = [](unsigned q, unsigned row, unsigned column) { return sample(q * 31 + row * 5 + column, true); };
+  auto row_of_element = [](bool f32, unsigned lane, unsigned i) {
+    return f32 ? (lane & 1) + (i & 2) + (lane < 16 ? 0 : 4) : lane % 4 + (lane < 16 ? 0 : 4);
+  };
+  auto column_of_element = [](bool f32, unsigned lane, unsigned i) {
+    return f32 ? (i & 4) + (lane & 2) + (i & 1) : i;
+  };
+  for (const char* layouts : {".row.row", ".row.col", ".col.row", ".col.col"}) {
+    for (const char* types : {".f32.f16.f16.f32", ".f32.f16.f16.f16", ".f16.f16.f16.f16"}) {
+      const bool a_col = layouts[1] == 'c', b_col = layouts[5] == 'c';
+      const bool d_f32 = types[2] == '3', c_f32 = std::string(types).ends_with("f32");
+      FormCase test;
+      auto pair = [&](auto value) {
+        for (unsigned r = 0; r < 2; ++r)
+          test.inputs.push_back({"b32", row_of([&](unsigned lane) {
+                                   return encode_float(value(lane, 2 * r), 5, 10) |
+                                          encode_float(value(lane, 2 * r + 1), 5, 10) << 16;
+                                 })});
+      };
+      pair([&](unsigned lane, unsigned i) {
+        const unsigned q = lane / 4 % 4, upper = lane < 16 ? 0 : 4;
+        return a_col ? a(q, i + upper, lane % 4) : a(q, lane % 4 + upper, i);
+      });
+      pair([&](unsigned lane, unsigned i) {
+        const unsigned q = lane / 4 % 4, upper = lane < 16 ? 0 : 4;
+        return b_col ? b(q, i, lane % 4 + upper) : b(q, lane % 4, i + upper);
+      });
+      auto c_at = [&](unsigned lane, unsigned i) {
+        return c(lane / 4 % 4, row_of_element(c_f32, lane, i), column_of_element(c_f32, lane, i));
+      };
+      for (unsigned r = 0; r < (c_f32 ? 8u : 4u); ++r)
+        test.inputs.push_back({"b32", row_of([&](unsigned lane) -> uint64_t {
+                                 if (c_f32) return bits_of(static_cast<float>(c_at(lane, r)));
+                                 return encode_float(c_at(lane, 2 * r), 5, 10) |
+                                        encode_float(c_at(lane, 2 * r + 1), 5, 10) << 16;
+                               })});
+      for (unsigned r = 0; r < (d_f32 ? 8u : 4u); ++r) test.outputs.push_back("b32");
+      test.code = std::string("mma.sync.aligned.m8n8k4") + layouts + types + " " +
+                  group("%o", 0, d_f32 ? 8 : 4) + ", " + group("%i", 0, 2) + ", " + group("%i", 2, 2) + ", " +
+                  group("%i", 4, c_f32 ? 8 : 4) + ";";
+      for (Isa isa : available_isas()) {
+        SCOPED_TRACE(test.code);
+        const FormResult result = run_form(test, isa);
+        ASSERT_EQ(result.code, 0) << result.message;
+        for (unsigned lane = 0; lane < 32; ++lane) {
+          for (unsigned i = 0; i < 8; ++i) {
+            const unsigned q = lane / 4 % 4, row = row_of_element(d_f32, lane, i),
+                           column = column_of_element(d_f32, lane, i);
+            double want = c(q, row, column);
+            for (unsigned k = 0; k < 4; ++k) want += a(q, row, k) * b(q, k, column);
+            const double got = d_f32 ? static_cast<double>(value_of<float>(result.outputs[i][lane]))
+                                     : decode_half(result.outputs[i / 2][lane] >> (16 * (i % 2)));
+            ASSERT_EQ(got, want) << "lane " << lane << ", element " << i;
           }
         }
       }

@@ -191,6 +191,44 @@ TEST(ShuffleForms, DivergedLanesMeet) {
   }
 }
 
+// Lanes of one instruction may name different members: each group exchanges on its own, as a
+// labeled_partition of cooperative groups does.
+TEST(ShuffleForms, GroupsWithMembersOfTheirOwn) {
+  auto group = [](uint32_t lane) { return lane * lane % 7 % 5; };
+  auto members = [&](uint32_t lane) {
+    uint32_t mask = 0;
+    for (uint32_t other = 0; other < 32; ++other) mask |= uint32_t{group(other) == group(lane)} << other;
+    return mask;
+  };
+  FormCase test;
+  test.inputs = {{"b32", values()}, {"b32", row_of(members)}};
+  test.outputs = {"b32", "b32", "b32", "b32", "b32", "pred"};
+  test.code =
+      "{ .reg .pred odd; mov.u32 %s0, %laneid; and.b32 %s1, %s0, 1; setp.ne.u32 odd, %s1, 0;\n"
+      "bfind.u32 %s2, %i1;\n"
+      "redux.sync.max.s32 %o0, %i0, %i1;\n"
+      "vote.sync.ballot.b32 %o1, odd, %i1;\n"
+      "match.any.sync.b32 %o2, %s1, %i1;\n"
+      "shfl.sync.idx.b32 %o3, %i0, %s2, 31, %i1;\n"
+      "bar.warp.sync %i1;\n"
+      "elect.sync %o4|%o5, %i1; }";
+  for (Isa isa : available_isas()) {
+    const FormResult result = run_form(test, isa);
+    ASSERT_EQ(result.code, 0) << result.message;
+    for (uint32_t lane = 0; lane < 32; ++lane) {
+      const uint32_t mine = members(lane), odd = mine & 0xaaaa'aaaa;
+      const auto highest = 31 - static_cast<uint32_t>(std::countl_zero(mine)),
+                 lowest = static_cast<uint32_t>(std::countr_zero(mine));
+      EXPECT_EQ(result.outputs[0][lane], test.inputs[0].row[highest]) << lane;
+      EXPECT_EQ(result.outputs[1][lane], odd) << lane;
+      EXPECT_EQ(result.outputs[2][lane], lane % 2 == 1 ? odd : mine & ~odd) << lane;
+      EXPECT_EQ(result.outputs[3][lane], test.inputs[0].row[highest]) << lane;
+      EXPECT_EQ(result.outputs[4][lane], lowest) << lane;
+      EXPECT_EQ(result.outputs[5][lane], uint64_t{lane == lowest}) << lane;
+    }
+  }
+}
+
 // Lanes that do not exist or have exited take no part.
 TEST(ShuffleForms, PartialWarps) {
   FormCase test;

@@ -22,6 +22,7 @@ void OUTBOARD_JOIN(add_all_forms_, OUTBOARD_ISA)(FormTable& table) {
   add_barrier_forms(table);
   add_shuffle_forms(table);
   add_matrix_forms(table);
+  add_wmma_forms(table);
   add_half_forms(table);
   add_async_copy_forms(table);
 }

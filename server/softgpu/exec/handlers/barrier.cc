@@ -49,9 +49,9 @@ const Op* barrier_reduce(Warp& warp, const Op* op) {
 const Op* warp_barrier(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
-  bool together;
-  const Op* other = warp.converge(warp.row<const u32>(op->r[0])[first_lane(mask)], op, together);
-  return together ? op + 1 : other;
+  u32 members;
+  const Op* other;
+  return gather(warp, op, op->r[0], mask, members, other) ? op + 1 : other;
 }
 
 const Op* fence(Warp& warp, const Op* op) {

@@ -85,10 +85,9 @@ const Op* active_mask(Warp& warp, const Op* op) {
 const Op* elect(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
-  u32 members = warp.row<const u32>(op->r[2])[first_lane(mask)] & ~warp.absent;
-  bool together;
-  const Op* other = warp.converge(members, op, together);
-  if (!together) return other;
+  u32 members;
+  const Op* other;
+  if (!gather(warp, op, op->r[2], mask, members, other)) return other;
   u32 leader = first_lane(members != 0 ? members : mask);
   u32* d = warp.row<u32>(op->r[0]);
   for_lanes(mask, [&](u32 lane) { d[lane] = leader; });

@@ -21,6 +21,7 @@ void add_control_forms(FormTable& table);
 void add_barrier_forms(FormTable& table);
 void add_shuffle_forms(FormTable& table);
 void add_matrix_forms(FormTable& table);
+void add_wmma_forms(FormTable& table);
 void add_half_forms(FormTable& table);
 void add_async_copy_forms(FormTable& table);
 }  // namespace OUTBOARD_ISA

@@ -230,5 +230,26 @@ OUTBOARD_INLINE uint32_t index_of(const Warp& warp, const Op* op) {
   return static_cast<uint32_t>(op - warp.code);
 }
 
+// Waits for the members that the row `members_row` names; false while that lasts, and the handler
+// returns `other`. Lanes that name other members meet on their own, so they leave `mask` and come back
+// to the instruction later.
+OUTBOARD_INLINE bool gather(Warp& warp, const Op* op, uint32_t members_row, uint32_t& mask, uint32_t& members,
+                            const Op*& other) {
+  const uint32_t* row = warp.row<const uint32_t>(members_row);
+  members = row[first_lane(mask)];
+  if ((members_row & 3) != kBankConstants) {
+    uint32_t others = 0;
+    for (uint32_t lane = 0; lane < kLanes; ++lane)
+      others |= static_cast<uint32_t>(row[lane] != members) << lane;
+    others &= mask;
+    if (others != 0) warp.stay(others, index_of(warp, op));
+    mask &= ~others;
+  }
+  bool together;
+  other = warp.converge(members, op, together);
+  members &= warp.active;
+  return together;
+}
+
 }  // namespace
 }  // namespace outboard::softgpu::exec::OUTBOARD_ISA

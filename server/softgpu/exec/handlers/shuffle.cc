@@ -55,20 +55,11 @@ const Op* shuffle(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
   if constexpr (Sync) {
-    bool together;
-    const Op* other = warp.converge(warp.row<const u32>(op->r[5])[first_lane(mask)], op, together);
-    if (!together) return other;
+    u32 members;
+    const Op* other;
+    if (!gather(warp, op, op->r[5], mask, members, other)) return other;
   }
   return exchange<M>(warp, op, mask);
-}
-
-// Waits for the members; their lanes among the active ones are in `members` then.
-OUTBOARD_INLINE bool gather(Warp& warp, const Op* op, u32 row, u32 mask, u32& members, const Op*& other) {
-  members = warp.row<const u32>(row)[first_lane(mask)];
-  bool together;
-  other = warp.converge(members, op, together);
-  members &= warp.active;
-  return together;
 }
 
 enum class Vote : u32 { kAll, kAny, kUniform, kBallot };
