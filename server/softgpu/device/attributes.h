@@ -10,6 +10,7 @@ inline constexpr int kFirstPciBus = 0x0b;
 struct AttributeInputs {
   int ordinal = 0;
   unsigned cores = 1;
+  unsigned compute_capability = 90;
 };
 
 // False for an id that CUDA 13.0 does not define (1 to 147 are, with gaps answered as 0).

@@ -14,6 +14,9 @@
 namespace outboard::softgpu {
 namespace {
 
+constexpr uint32_t kSmallestCapability = 75;  // the oldest that CUDA 13's libraries accept
+constexpr uint32_t kLargestCapability = 999;
+
 tl::unexpected<Error> refuse(const char* name, const std::string& value, const std::string& expected) {
   return fail(ErrorKind::kInvalidArgument,
               std::string(name) + " is \"" + value + "\"; expected " + expected + ".");
@@ -30,6 +33,22 @@ Result<uint64_t> read_count(const Environment& environment, const char* name, ui
     return refuse(name, value, "a number from 1 to " + std::to_string(limit));
   }
   return count;
+}
+
+// "12.0" as 120.
+Result<uint32_t> read_capability(const Environment& environment, uint32_t fallback) {
+  constexpr const char* kName = "OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY";
+  const char* text = environment(kName);
+  if (text == nullptr || *text == '\0') return fallback;
+  const std::string value = text;
+  const char* const end = value.data() + value.size();
+  uint32_t major = 0;
+  const auto parsed = std::from_chars(value.data(), end, major);
+  const bool minor_follows = parsed.ec == std::errc() && end - parsed.ptr == 2 && *parsed.ptr == '.';
+  const uint32_t minor = minor_follows ? static_cast<uint32_t>(parsed.ptr[1] - '0') : 10;
+  if (minor > 9 || major > kLargestCapability / 10 || 10 * major + minor < kSmallestCapability)
+    return refuse(kName, value, "a version from 7.5 to 99.9, such as 9.0");
+  return 10 * major + minor;
 }
 
 uint64_t usable_cores() {
@@ -101,6 +120,10 @@ Result<DeviceConfig> read_config(const Environment& environment) {
   const auto cores = read_count(environment, "OUTBOARD_SOFTGPU_CORES", usable_cores(), kMaxCores);
   if (!cores) return fail(cores);
   config.cores = static_cast<uint32_t>(*cores);
+
+  const auto capability = read_capability(environment, config.compute_capability);
+  if (!capability) return fail(capability);
+  config.compute_capability = *capability;
 
   config.memory_bytes = default_memory_bytes();
   const char* memory = environment("OUTBOARD_SOFTGPU_MEMORY");

@@ -41,7 +41,10 @@ void Context::open() {
              {CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH, 2},
              {CU_LIMIT_DEV_RUNTIME_PENDING_LAUNCH_COUNT, 2048},
              {CU_LIMIT_MAX_L2_FETCH_GRANULARITY, 128},
-             {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0}};
+             {CU_LIMIT_PERSISTING_L2_CACHE_SIZE, 0},
+             {CU_LIMIT_SHMEM_SIZE, kSharedBytesPerBlockOptIn},
+             {CU_LIMIT_CIG_ENABLED, 0},
+             {CU_LIMIT_CIG_SHMEM_FALLBACK_ENABLED, 0}};
   active_.store(true, std::memory_order_release);
 }
 
@@ -193,7 +196,8 @@ CUresult Context::get_limit(CUlimit limit, size_t* value) const {
 CUresult Context::set_limit(CUlimit limit, size_t value) {
   std::unique_lock lock(mutex_);
   const auto it = limits_.find(limit);
-  if (it == limits_.end()) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+  // From here on they describe the context and cannot be changed.
+  if (it == limits_.end() || limit >= CU_LIMIT_SHMEM_SIZE) return CUDA_ERROR_UNSUPPORTED_LIMIT;
   it->second = value;
   return CUDA_SUCCESS;
 }

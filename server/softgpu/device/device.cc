@@ -25,6 +25,7 @@ Device::Device(const DeviceConfig& config, uint32_t ordinal, uint32_t physical, 
       uuid_(device_uuid(config.host_identity, physical)),
       total_bytes_(config.memory_bytes),
       cores_(config.cores),
+      compute_capability_(config.compute_capability),
       table_(table) {}
 
 Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint32_t ordinal,
@@ -56,8 +57,9 @@ std::string Device::pci_bus_id() const {
 }
 
 CUresult Device::attribute(int id, int* value) const {
-  return device_attribute({static_cast<int>(physical_), cores_}, id, value) ? CUDA_SUCCESS
-                                                                            : CUDA_ERROR_INVALID_VALUE;
+  return device_attribute({static_cast<int>(physical_), cores_, compute_capability_}, id, value)
+             ? CUDA_SUCCESS
+             : CUDA_ERROR_INVALID_VALUE;
 }
 
 CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {

@@ -72,6 +72,7 @@ class Device {
   const std::array<uint8_t, 16> uuid_;
   const uint64_t total_bytes_;
   const uint32_t cores_;
+  const uint32_t compute_capability_;
   AllocationTable& table_;
   std::unique_ptr<Arena> arena_;
   std::unique_ptr<SharedState> state_;

@@ -37,6 +37,8 @@ class Platform {
   Platform& operator=(const Platform&) = delete;
 
   size_t device_count() const { return devices_.size(); }
+  // Of every device: 10 * major + minor.
+  uint32_t compute_capability() const { return compute_capability_; }
   // Null for an ordinal that is not there.
   DeviceEntry* entry(int ordinal);
   Device* device(int ordinal);
@@ -61,10 +63,11 @@ class Platform {
   std::function<void(Context&)> on_context_closed;
 
  private:
-  Platform() = default;
+  explicit Platform(uint32_t compute_capability) : compute_capability_(compute_capability) {}
 
   // Objects may hold memory of a device, and streams refer to the executor: the order of these
   // members is the reverse of the order in which they may go.
+  const uint32_t compute_capability_;
   AllocationTable memory_;
   Executor executor_;
   std::vector<DeviceEntry> devices_;

@@ -69,7 +69,7 @@ CUresult cuLibraryLoadData(CUlibrary* handle, const void* code, CUjit_option* op
       return CUDA_ERROR_INVALID_VALUE;
     }
     std::shared_ptr<const ptx::Program> program;
-    const CUresult result = compile_at(code, JitOptions(count, options, values), &program);
+    const CUresult result = compile_at(platform, code, JitOptions(count, options, values), &program);
     return result == CUDA_SUCCESS ? make_library(platform, std::move(program), handle) : result;
   });
 }
@@ -80,7 +80,7 @@ CUresult cuLibraryLoadFromFile(CUlibrary* handle, const char* path, CUjit_option
     if (handle == nullptr || (count != 0 && (options == nullptr || values == nullptr)))
       return CUDA_ERROR_INVALID_VALUE;
     std::shared_ptr<const ptx::Program> program;
-    const CUresult result = compile_file(path, JitOptions(count, options, values), &program);
+    const CUresult result = compile_file(platform, path, JitOptions(count, options, values), &program);
     return result == CUDA_SUCCESS ? make_library(platform, std::move(program), handle) : result;
   });
 }

@@ -37,14 +37,15 @@ template <typename F>
 CUresult with_link(CUlinkState handle, F&& function) noexcept {
   return with_platform([&](Platform& platform) -> CUresult {
     const auto state = find<LinkState>(platform, handle);
-    return state == nullptr ? CUDA_ERROR_INVALID_HANDLE : function(*state);
+    return state == nullptr ? CUDA_ERROR_INVALID_HANDLE : function(platform, *state);
   });
 }
 
-CUresult add(LinkState& state, CUjitInputType type, std::span<const std::byte> data) {
+CUresult add(const Platform& platform, LinkState& state, CUjitInputType type,
+             std::span<const std::byte> data) {
   if (type != CU_JIT_INPUT_PTX && type != CU_JIT_INPUT_FATBINARY && type != CU_JIT_INPUT_CUBIN)
     return CUDA_ERROR_NOT_SUPPORTED;
-  auto image = image::open_image(data);
+  auto image = image::open_image(data, platform.compute_capability());
   if (!image) {
     state.options.write_logs("", image.error().message);
     note(image.error().message);
@@ -73,9 +74,9 @@ CUresult cuLinkCreate(unsigned int count, CUjit_option* options, void** values, 
 
 CUresult cuLinkAddData_v2(CUlinkState handle, CUjitInputType type, void* data, size_t bytes, const char*,
                           unsigned int, CUjit_option*, void**) {
-  return with_link(handle, [&](LinkState& state) -> CUresult {
+  return with_link(handle, [&](const Platform& platform, LinkState& state) -> CUresult {
     if (data == nullptr || bytes == 0) return CUDA_ERROR_INVALID_VALUE;
-    return add(state, type, {static_cast<const std::byte*>(data), bytes});
+    return add(platform, state, type, {static_cast<const std::byte*>(data), bytes});
   });
 }
 CUresult cuLinkAddData(CUlinkState handle, CUjitInputType type, void* data, size_t bytes, const char* name,
@@ -85,12 +86,12 @@ CUresult cuLinkAddData(CUlinkState handle, CUjitInputType type, void* data, size
 
 CUresult cuLinkAddFile_v2(CUlinkState handle, CUjitInputType type, const char* path, unsigned int,
                           CUjit_option*, void**) {
-  return with_link(handle, [&](LinkState& state) -> CUresult {
+  return with_link(handle, [&](const Platform& platform, LinkState& state) -> CUresult {
     if (path == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::ifstream file(path, std::ios::binary);
     if (!file) return CUDA_ERROR_FILE_NOT_FOUND;
     const std::vector<char> data((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    return add(state, type, std::as_bytes(std::span(data)));
+    return add(platform, state, type, std::as_bytes(std::span(data)));
   });
 }
 CUresult cuLinkAddFile(CUlinkState handle, CUjitInputType type, const char* path, unsigned int count,
@@ -99,7 +100,7 @@ CUresult cuLinkAddFile(CUlinkState handle, CUjitInputType type, const char* path
 }
 
 CUresult cuLinkComplete(CUlinkState handle, void** cubin, size_t* bytes) {
-  return with_link(handle, [&](LinkState& state) -> CUresult {
+  return with_link(handle, [&](const Platform&, LinkState& state) -> CUresult {
     if (cubin == nullptr) return CUDA_ERROR_INVALID_VALUE;
     image::Image image;
     image.ptx_units = state.units;

@@ -41,7 +41,8 @@ CUresult cuModuleLoadDataEx(CUmodule* handle, const void* image, unsigned int co
       return CUDA_ERROR_INVALID_VALUE;
     }
     std::shared_ptr<const ptx::Program> program;
-    const CUresult result = compile_at(image, JitOptions(count, options, values), &program);
+    const CUresult result =
+        compile_at(context.platform(), image, JitOptions(count, options, values), &program);
     return result == CUDA_SUCCESS ? load(context, std::move(program), handle) : result;
   });
 }
@@ -57,7 +58,7 @@ CUresult cuModuleLoad(CUmodule* handle, const char* path) {
   return with_context([&](Context& context) -> CUresult {
     if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::shared_ptr<const ptx::Program> program;
-    const CUresult result = compile_file(path, JitOptions(0, nullptr, nullptr), &program);
+    const CUresult result = compile_file(context.platform(), path, JitOptions(0, nullptr, nullptr), &program);
     return result == CUDA_SUCCESS ? load(context, std::move(program), handle) : result;
   });
 }

@@ -8,6 +8,7 @@
 
 #include "server/softgpu/device/module.h"
 #include "server/softgpu/device/note.h"
+#include "server/softgpu/device/platform.h"
 #include "server/softgpu/driver/driver.h"
 #include "server/softgpu/image/limits.h"
 #include "server/softgpu/jit/tier.h"
@@ -74,10 +75,10 @@ CUresult compile_image(const image::Image& image, bool refuse_module, const JitO
   return CUDA_SUCCESS;
 }
 
-CUresult compile_at(const void* data, const JitOptions& options,
+CUresult compile_at(const Platform& platform, const void* data, const JitOptions& options,
                     std::shared_ptr<const ptx::Program>* program) {
   if (data == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const auto image = image::open_image_at(data);
+  const auto image = image::open_image_at(data, platform.compute_capability());
   if (!image) {
     options.write_logs("", image.error().message);
     note(image.error().message);
@@ -86,7 +87,7 @@ CUresult compile_at(const void* data, const JitOptions& options,
   return compile_image(*image, image->is_text, options, program);
 }
 
-CUresult compile_file(const char* path, const JitOptions& options,
+CUresult compile_file(const Platform& platform, const char* path, const JitOptions& options,
                       std::shared_ptr<const ptx::Program>* program) {
   if (path == nullptr) return CUDA_ERROR_INVALID_VALUE;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
@@ -97,7 +98,7 @@ CUresult compile_file(const char* path, const JitOptions& options,
   file.seekg(0);
   if (!file.read(reinterpret_cast<char*>(data.data()), static_cast<std::streamsize>(bytes)))
     return CUDA_ERROR_INVALID_IMAGE;
-  const auto image = image::open_image(data);
+  const auto image = image::open_image(data, platform.compute_capability());
   if (!image) {
     options.write_logs("", image.error().message);
     return image_error_code(image.error().kind);

@@ -10,6 +10,8 @@
 
 namespace outboard::softgpu {
 
+class Platform;
+
 // The option arrays of cuModuleLoadDataEx, cuLibraryLoadData and cuLinkCreate. Options that tune a
 // compiler for real hardware are accepted and have no effect.
 class JitOptions {
@@ -35,10 +37,10 @@ class JitOptions {
 CUresult compile_image(const image::Image& image, bool refuse_module, const JitOptions& options,
                        std::shared_ptr<const ptx::Program>* program);
 // open_image_at and compile_image.
-CUresult compile_at(const void* data, const JitOptions& options,
+CUresult compile_at(const Platform& platform, const void* data, const JitOptions& options,
                     std::shared_ptr<const ptx::Program>* program);
 // An image in a file.
-CUresult compile_file(const char* path, const JitOptions& options,
+CUresult compile_file(const Platform& platform, const char* path, const JitOptions& options,
                       std::shared_ptr<const ptx::Program>* program);
 
 // CUresult of an image that cannot be opened.

@@ -71,11 +71,11 @@ std::string to_text(std::span<const std::byte> data) {
 }
 
 // Adds the best PTX of the container to `image`. A container with none leaves it as it is.
-Status add_best_ptx(std::span<const std::byte> container, Image* image) {
+Status add_best_ptx(std::span<const std::byte> container, uint32_t device_sm, Image* image) {
   const auto entries = read_fatbin(container);
   if (!entries) return fail(entries);
   image->summary += (image->summary.empty() ? "" : "; ") + summary_of(*entries);
-  const auto ranked = rank_ptx(*entries, kDeviceSm);
+  const auto ranked = rank_ptx(*entries, device_sm);
   if (ranked.empty()) return {};
   for (const FatbinEntry& entry : ranked) {
     const auto text = decompress(entry.compression, entry.payload, entry.expanded_bytes);
@@ -96,7 +96,7 @@ Result<std::span<const std::byte>> container_at(const void* data) {
   return std::span<const std::byte>(bytes, *total);
 }
 
-Result<Image> open_wrapper(const Wrapper& wrapper) {
+Result<Image> open_wrapper(const Wrapper& wrapper, uint32_t device_sm) {
   if (wrapper.version != 1 && wrapper.version != 2) {
     return fail(ErrorKind::kUnsupported, "The fat binary wrapper has version " +
                                              std::to_string(wrapper.version) +
@@ -110,12 +110,12 @@ Result<Image> open_wrapper(const Wrapper& wrapper) {
       return fail(ErrorKind::kInvalidArgument, "The fat binary wrapper lists too many containers.");
     const auto unit = container_at(wrapper.prelinked[i]);
     if (!unit) return fail(unit);
-    if (const Status status = add_best_ptx(*unit, &image); !status) return fail(status);
+    if (const Status status = add_best_ptx(*unit, device_sm, &image); !status) return fail(status);
   }
   if (image.ptx_units.empty()) {
     const auto container = container_at(wrapper.container);
     if (!container) return fail(container);
-    if (const Status status = add_best_ptx(*container, &image); !status) return fail(status);
+    if (const Status status = add_best_ptx(*container, device_sm, &image); !status) return fail(status);
   }
   if (image.ptx_units.empty()) return no_ptx(image.summary);
   return image;
@@ -150,7 +150,7 @@ Result<std::span<const std::byte>> extent_at(const void* data) {
 
 }  // namespace
 
-Result<Image> open_image(std::span<const std::byte> data) {
+Result<Image> open_image(std::span<const std::byte> data, uint32_t device_sm) {
   Image image;
   if (is_elf(data)) {
     const auto info = read_elf(data);
@@ -158,7 +158,7 @@ Result<Image> open_image(std::span<const std::byte> data) {
     return no_ptx("an ELF for SASS " + std::to_string(info->sm));
   }
   if (data.size() >= kFatbinHeaderBytes && peek<uint32_t>(data.data()) == kFatbinMagic) {
-    if (const Status status = add_best_ptx(data, &image); !status) return fail(status);
+    if (const Status status = add_best_ptx(data, device_sm, &image); !status) return fail(status);
     if (image.ptx_units.empty()) return no_ptx(image.summary);
     return image;
   }
@@ -172,15 +172,15 @@ Result<Image> open_image(std::span<const std::byte> data) {
   return image;
 }
 
-Result<Image> open_image_at(const void* data) {
+Result<Image> open_image_at(const void* data, uint32_t device_sm) {
   if (data == nullptr) return fail(ErrorKind::kInvalidArgument, "The program image pointer is null.");
   const auto* bytes = static_cast<const unsigned char*>(data);
   if (bytes[0] == (kWrapperMagic & 0xff) && peek<uint32_t>(data) == kWrapperMagic) {
-    return open_wrapper(peek<Wrapper>(data));
+    return open_wrapper(peek<Wrapper>(data), device_sm);
   }
   const auto extent = extent_at(data);
   if (!extent) return fail(extent);
-  return open_image(*extent);
+  return open_image(*extent, device_sm);
 }
 
 Result<uint64_t> image_bytes_at(const void* data) {

@@ -11,9 +11,9 @@
 
 namespace outboard::softgpu::image {
 
-// Compute capability 9.0: the one value for which every scanned library's host code agrees with the
-// PTX that it carries.
-inline constexpr uint32_t kDeviceSm = 90;
+// Compute capability 9.0, the device's unless its configuration says otherwise: the one value for which
+// every scanned package's host code agrees with the PTX that it carries.
+inline constexpr uint32_t kDefaultSm = 90;
 
 // nvcc's registration record, {magic, version 1 or 2, pointer to a container, pointer}. In version 2
 // (relocatable device code) the last pointer is a NULL-terminated list of containers, one per
@@ -32,13 +32,16 @@ struct Image {
 // Fails with kInvalidArgument for a damaged image, and with kUnsupported, naming what is there, for
 // one without PTX: SASS is machine code of a real GPU and cannot run here.
 
+// Of several PTX texts the one for the newest compute capability up to `device_sm` (10 * major + minor) is
+// taken, or else the oldest.
+
 // An image of known length: a container, an ELF, or PTX text (a final NUL is optional). Wrappers
 // hold pointers and are refused. Safe for hostile input.
-Result<Image> open_image(std::span<const std::byte> data);
+Result<Image> open_image(std::span<const std::byte> data, uint32_t device_sm = kDefaultSm);
 
 // An image as the driver API passes it, without a length: any of the above or a wrapper. Trusts the
 // sizes in it as far as the limits in limits.h go, because there is nothing else to go by.
-Result<Image> open_image_at(const void* data);
+Result<Image> open_image_at(const void* data, uint32_t device_sm = kDefaultSm);
 
 // Length of the image at `data` by its own headers, PTX text with its NUL. Wrappers are refused.
 Result<uint64_t> image_bytes_at(const void* data);

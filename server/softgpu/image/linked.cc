@@ -28,7 +28,7 @@ std::vector<std::byte> make_linked_image(const std::vector<std::string>& units) 
     put<uint16_t>(out, at + 2, 0x0101);
     put<uint32_t>(out, at + 4, kEntryHeaderBytes);
     put<uint64_t>(out, at + 8, padded);
-    put<uint32_t>(out, at + 28, kDeviceSm);
+    put<uint32_t>(out, at + 28, kDefaultSm);
     put<uint64_t>(out, at + 40, kFlagsLinux64Bit | kFlagLinkUnit);
     std::memcpy(out.data() + at + kEntryHeaderBytes, unit.data(), unit.size());
   }

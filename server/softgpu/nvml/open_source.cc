@@ -16,7 +16,8 @@ using softgpu::SharedState;
 
 int attribute(const DeviceConfig& config, uint32_t device, int id) {
   int value = 0;
-  (void)softgpu::device_attribute({static_cast<int>(device), config.cores}, id, &value);
+  (void)softgpu::device_attribute({static_cast<int>(device), config.cores, config.compute_capability}, id,
+                                  &value);
   return value;
 }
 

@@ -38,15 +38,28 @@ TEST(Config, ValuesThatMakeNoSenseAreNamed) {
   }
 }
 
+TEST(Config, ComputeCapabilities) {
+  for (const auto& [text, value] :
+       std::map<std::string, uint32_t>{{"", 90}, {"7.5", 75}, {"12.1", 121}, {"99.9", 999}}) {
+    const auto config = read({{"OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY", text}});
+    ASSERT_TRUE(config) << text;
+    EXPECT_EQ(config->compute_capability, value);
+  }
+  for (const char* wrong : {"9", "9.", ".0", "9.0a", "90", "7.4", "100.0", "-9.0", "9.x", "99999999999.0"})
+    EXPECT_FALSE(read({{"OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY", wrong}})) << wrong;
+}
+
 TEST(Config, SettingsAreTaken) {
   const auto config = read({{"OUTBOARD_SOFTGPU_DEVICES", "3"},
                             {"OUTBOARD_SOFTGPU_MEMORY", "1GiB"},
                             {"OUTBOARD_SOFTGPU_CORES", "5"},
+                            {"OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY", "13.0"},
                             {"OUTBOARD_SOFTGPU_STATE", "none"}});
   ASSERT_TRUE(config);
   EXPECT_EQ(config->devices, 3u);
   EXPECT_EQ(config->memory_bytes, uint64_t{1} << 30);
   EXPECT_EQ(config->cores, 5u);
+  EXPECT_EQ(config->compute_capability, 130u);
   EXPECT_TRUE(config->state_folder.empty());
   EXPECT_EQ(config->visible, (std::vector<uint32_t>{0, 1, 2}));
 }
@@ -79,6 +92,10 @@ TEST(Attributes, EveryIdHasAValueAndOthersNone) {
   EXPECT_EQ(value, 4);
   ASSERT_TRUE(device_attribute({1, 4}, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &value));
   EXPECT_EQ(value, 9);
+  ASSERT_TRUE(device_attribute({1, 4, 121}, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &value));
+  EXPECT_EQ(value, 12);
+  ASSERT_TRUE(device_attribute({1, 4, 121}, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &value));
+  EXPECT_EQ(value, 1);
 }
 
 }  // namespace

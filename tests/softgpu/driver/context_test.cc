@@ -79,6 +79,20 @@ TEST_F(ContextTest, AKernelFailureSticksUntilReset) {
   EXPECT_EQ(cuMemAlloc_v2(&address, 4), CUDA_SUCCESS);
 }
 
+TEST_F(ContextTest, LimitsAreKeptAndSomeOnlyTell) {
+  size_t value = 0;
+  ASSERT_EQ(cuCtxSetLimit(CU_LIMIT_STACK_SIZE, 4096), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxGetLimit(&value, CU_LIMIT_STACK_SIZE), CUDA_SUCCESS);
+  EXPECT_EQ(value, 4096u);
+  // cuBLAS gives up when it cannot ask this.
+  for (const CUlimit limit : {CU_LIMIT_CIG_ENABLED, CU_LIMIT_CIG_SHMEM_FALLBACK_ENABLED}) {
+    EXPECT_EQ(cuCtxGetLimit(&value, limit), CUDA_SUCCESS);
+    EXPECT_EQ(value, 0u);
+    EXPECT_EQ(cuCtxSetLimit(limit, 1), CUDA_ERROR_UNSUPPORTED_LIMIT);
+  }
+  EXPECT_EQ(cuCtxGetLimit(&value, CU_LIMIT_MAX), CUDA_ERROR_UNSUPPORTED_LIMIT);
+}
+
 TEST_F(ContextTest, GarbageHandlesAreErrors) {
   EXPECT_EQ(cuCtxSetCurrent(reinterpret_cast<CUcontext>(0x1234)), CUDA_ERROR_INVALID_CONTEXT);
   EXPECT_EQ(cuStreamSynchronize(reinterpret_cast<CUstream>(0x1234)), CUDA_ERROR_INVALID_HANDLE);

@@ -77,6 +77,16 @@ TEST(Image, PtxTextWithAndWithoutNul) {
   }
 }
 
+TEST(Image, TheDevicesCapabilityChoosesAmongPtx) {
+  const auto data = container({entry(1, 80, "a"), entry(1, 120, "b"), entry(1, 90, "c")});
+  for (const auto& [sm, text] :
+       {std::pair{75u, "a"}, {80u, "a"}, {90u, "c"}, {103u, "c"}, {120u, "b"}, {130u, "b"}}) {
+    const auto image = open_image(data, sm);
+    ASSERT_TRUE(image) << image.error().message;
+    EXPECT_EQ(image->ptx_units, std::vector<std::string>{text}) << sm;
+  }
+}
+
 TEST(Image, SassAloneIsRefusedByName) {
   for (const auto& data : {cubin(90 << 8), container({entry(2, 90, "machine code")})}) {
     const auto image = open_image(data);
