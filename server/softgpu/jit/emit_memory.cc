@@ -30,40 +30,50 @@ struct Access {
   int32_t offset() const { return static_cast<int32_t>(e.op().operand(address + 1)); }
 };
 
-// rcx = address of the first lane, rdx = distance of lanes or kScattered.
-void measure32(Emitter& e, const Parts& row) {
+// rcx = address of the first lane. Zero flag if the lanes lie `distance` apart. zmm0 = the first
+// lane's address in every lane.
+void compare_addresses(Emitter& e, const Parts& row, uint32_t distance) {
   auto& a = e.a;
-  a.vmovd(x86::ecx, row[0].xmm());
-  a.vpextrd(x86::edx, row[0].xmm(), 1);
-  a.sub(x86::edx, x86::ecx);
-  a.vpbroadcastd(x86::zmm0, x86::edx);
-  a.vpmulld(x86::zmm1, x86::zmm0, x86::zmmword_ptr(e.lanes32));
-  a.vpbroadcastd(x86::zmm2, x86::ecx);
-  a.vpaddd(x86::zmm1, x86::zmm1, x86::zmm2);
-  a.vpcmpd(x86::k1, x86::zmm1, row[0], kNotEqual);
-  a.vpslld(x86::zmm0, x86::zmm0, 4);
-  a.vpaddd(x86::zmm1, x86::zmm1, x86::zmm0);
-  a.vpcmpd(x86::k2, x86::zmm1, row[1], kNotEqual);
-  a.kortestw(x86::k1, x86::k2);
+  const bool is32 = row.count == 2;
+  if (is32) {
+    a.vmovd(x86::ecx, row[0].xmm());
+    a.vpbroadcastd(x86::zmm0, row[0].xmm());
+  } else {
+    a.vmovq(x86::rcx, row[0].xmm());
+    a.vpbroadcastq(x86::zmm0, row[0].xmm());
+  }
+  for (uint32_t i = 0; i < row.count; ++i) {
+    x86::Zmm expected = x86::zmm0;
+    if (distance != 0) {
+      expected = x86::zmm1;
+      x86::Mem offsets = x86::zmmword_ptr(e.multiples(distance, is32));
+      offsets.addOffset(64 * i);
+      a.emit(is32 ? x86::Inst::kIdVpaddd : x86::Inst::kIdVpaddq, expected, x86::zmm0, offsets);
+    }
+    const x86::KReg differs = i == 0 ? x86::k1 : x86::k2;
+    a.emit(is32 ? x86::Inst::kIdVpcmpd : x86::Inst::kIdVpcmpq, differs, expected, row[i],
+           asmjit::imm(kNotEqual));
+    if (i > 0) a.korw(x86::k1, x86::k1, x86::k2);
+  }
+  a.kortestw(x86::k1, x86::k1);
 }
 
-void measure64(Emitter& e, const Parts& row) {
+// rdx = distance of lanes: `distance`, 0 or kScattered.
+void measure_row(Emitter& e, const Parts& row, uint32_t distance) {
   auto& a = e.a;
-  a.vmovq(x86::rcx, row[0].xmm());
-  a.vpextrq(x86::rdx, row[0].xmm(), 1);
-  a.sub(x86::rdx, x86::rcx);
-  a.vpbroadcastq(x86::zmm0, x86::rdx);
-  a.vpmullq(x86::zmm1, x86::zmm0, x86::zmmword_ptr(e.lanes64));
-  a.vpbroadcastq(x86::zmm2, x86::rcx);
-  a.vpaddq(x86::zmm1, x86::zmm1, x86::zmm2);
-  a.vpcmpq(x86::k1, x86::zmm1, row[0], kNotEqual);
-  a.vpsllq(x86::zmm0, x86::zmm0, 3);
-  for (uint32_t i = 1; i < 4; ++i) {
-    a.vpaddq(x86::zmm1, x86::zmm1, x86::zmm0);
-    a.vpcmpq(x86::k2, x86::zmm1, row[i], kNotEqual);
-    a.korb(x86::k1, x86::k1, x86::k2);
-  }
-  a.kortestb(x86::k1, x86::k1);
+  const asmjit::Label done = a.newLabel(), other = a.newLabel();
+  compare_addresses(e, row, distance);
+  a.mov(x86::edx, distance);
+  a.jnz(other);
+  a.bind(done);
+  e.beside([&e, row, done, other] {
+    e.a.bind(other);
+    compare_addresses(e, row, 0);
+    e.a.mov(x86::edx, 0);
+    e.a.jz(done);
+    e.a.mov(x86::edx, kScattered);
+    e.a.jmp(done);
+  });
 }
 
 // Finds out once per value of the address row how its lanes lie; false if the frame is full.
@@ -75,15 +85,7 @@ bool measure(Access& access) {
   if (cached->shape == kNoShape) {
     const int slot = e.new_shape();
     if (slot == kNoShape) return false;
-    if (access.is32) {
-      measure32(e, row);
-    } else {
-      measure64(e, row);
-    }
-    const asmjit::Label regular = e.a.newLabel();
-    e.a.jz(regular);
-    e.a.mov(x86::edx, kScattered);
-    e.a.bind(regular);
+    measure_row(e, row, access.lane_bytes());
     e.a.mov(e.shape_first(slot), x86::rcx);
     e.a.mov(e.shape_stride(slot), x86::rdx);
     cached->shape = slot;
@@ -95,6 +97,12 @@ bool measure(Access& access) {
 // rcx = address of the first lane, the constant offset added.
 void load_address(const Access& access) {
   auto& a = access.e.a;
+  uint64_t address = 0;
+  if (access.e.immediate(access.row(), address)) {
+    address += static_cast<uint64_t>(int64_t{access.offset()});
+    a.mov(x86::rcx, access.is32 ? static_cast<uint32_t>(address) : address);
+    return;
+  }
   if (!access.uniform) {
     a.mov(x86::rcx, access.e.shape_first(access.shape));
   } else {

@@ -9,8 +9,6 @@ Emitter::Emitter(asmjit::CodeHolder& holder, const ptx::Image& image)
       anchor{x86::rbx, x86::r12, x86::rbp, x86::r13, x86::r14, x86::r15, a.newLabel(), a.newLabel()},
       rows(a, anchor),
       image_(image) {
-  lanes32 = a.newLabel();
-  lanes64 = a.newLabel();
   find_range = a.newLabel();
   leave_ = a.newLabel();
   enter = a.newLabel();
@@ -125,6 +123,12 @@ asmjit::Label Emitter::every(uint32_t step, uint32_t first) {
   return place->second;
 }
 
+asmjit::Label Emitter::multiples(uint32_t step, bool is32) {
+  auto [place, is_new] = multiples_.try_emplace({step, is32});
+  if (is_new) place->second = a.newLabel();
+  return place->second;
+}
+
 void Emitter::emit_enter() {
   a.bind(enter);
   for (const x86::Gp& saved : {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15}) a.push(saved);
@@ -157,10 +161,16 @@ void Emitter::finish() {
 
 void Emitter::emit_data() {
   a.align(asmjit::AlignMode::kData, 64);
-  a.bind(lanes32);
-  for (uint32_t lane = 0; lane < 16; ++lane) a.embedUInt32(lane);
-  a.bind(lanes64);
-  for (uint64_t lane = 0; lane < 8; ++lane) a.embedUInt64(lane);
+  for (const auto& [what, label] : multiples_) {
+    a.bind(label);
+    for (uint32_t lane = 0; lane < exec::kLanes; ++lane) {
+      if (what.second) {
+        a.embedUInt32(lane * what.first);
+      } else {
+        a.embedUInt64(uint64_t{lane} * what.first);
+      }
+    }
+  }
   for (const auto& [what, label] : every_) {
     a.bind(label);
     for (uint32_t i = 0; i < 16; ++i) a.embedUInt32((what.second + i * what.first) & 31);

@@ -72,10 +72,11 @@ class Emitter {
 
   // Data behind the code.
   asmjit::Label data32(uint32_t value);
+  // 0, 1, 2, ... times `step`, for 32 lanes.
+  asmjit::Label multiples(uint32_t step, bool is32);
   // For VPERMI2D: every `step`th element from `first` on.
   asmjit::Label every(uint32_t step, uint32_t first);
-  asmjit::Label lanes32, lanes64;  // 0, 1, 2, ...
-  asmjit::Label find_range;        // subroutine, see emit_memory.cc
+  asmjit::Label find_range;  // subroutine, see emit_memory.cc
   // Prologue: rdi is the warp, rax where to go on. Epilogue: rax is the next instruction.
   asmjit::Label enter;
 
@@ -102,6 +103,7 @@ class Emitter {
   std::vector<std::function<void()>> beside_;
   std::unordered_map<uint32_t, asmjit::Label> data32_;
   std::map<std::pair<uint32_t, uint32_t>, asmjit::Label> every_;
+  std::map<std::pair<uint32_t, bool>, asmjit::Label> multiples_;
   std::unordered_map<uint32_t, uint64_t> immediates_;  // by offset in the constant bank
 };
 
