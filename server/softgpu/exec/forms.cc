@@ -19,15 +19,16 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 // The same for all orders of the modifiers: types last, in their order, the others sorted.
 std::string sorted_text(std::string_view text) {
-  std::vector<std::string_view> parts = split(text, '.');
-  auto types = std::stable_partition(parts.begin() + 1, parts.end(), [](std::string_view part) {
-    return ptx::find_type(part) == ptx::Type::kNone;
-  });
-  std::sort(parts.begin() + 1, types);
-  std::string sorted;
-  for (std::string_view part : parts) {
-    sorted += part;
+  std::vector<std::string_view> others, types;
+  const size_t base = std::min(text.find('.'), text.size());
+  for (std::string_view part : split(text.substr(base), '.'))
+    (ptx::find_type(part) == ptx::Type::kNone ? others : types).push_back(part);
+  std::sort(others.begin(), others.end());
+  others.insert(others.end(), types.begin(), types.end());
+  std::string sorted(text.substr(0, base));
+  for (std::string_view part : others) {
     sorted += '.';
+    sorted += part;
   }
   return sorted;
 }

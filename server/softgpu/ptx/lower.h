@@ -94,6 +94,7 @@ class FunctionLowering {
   uint32_t find_label(std::string_view name, Position at);
 
   // lower_instruction.cc
+  void video(const Instruction& source, const exec::Form& form, std::span<const Operand> operands);
   void copy_async(const Instruction& source, std::span<const Operand> operands);
   void instruction(const Instruction& source);
   const exec::Form* find_form(const Instruction& source, const std::string& opcode);

@@ -173,7 +173,9 @@ void FunctionLowering::instruction(const Instruction& source) {
     if (form == nullptr || (form->flags & exec::kInternal) != 0)
       form = find_form(source, std::string(source.opcode));
   }
-  if (form != nullptr) generic(source, *form, operands);
+  if (form == nullptr) return;
+  if (form->group == "video") return video(source, *form, operands);
+  generic(source, *form, operands);
 }
 
 void FunctionLowering::generic(const Instruction& source, const exec::Form& first_form,

@@ -25,6 +25,7 @@ void OUTBOARD_JOIN(add_all_forms_, OUTBOARD_ISA)(FormTable& table) {
   add_wmma_forms(table);
   add_half_forms(table);
   add_async_copy_forms(table);
+  add_video_forms(table);
 }
 
 }  // namespace outboard::softgpu::exec
