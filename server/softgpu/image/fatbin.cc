@@ -115,12 +115,14 @@ std::vector<FatbinEntry> rank_ptx(const std::vector<FatbinEntry>& entries, uint3
   std::vector<FatbinEntry> ranked;
   std::copy_if(entries.begin(), entries.end(), std::back_inserter(ranked),
                [](const FatbinEntry& e) { return e.kind == EntryKind::kPtx; });
-  std::stable_sort(ranked.begin(), ranked.end(), [&](const FatbinEntry& a, const FatbinEntry& b) {
+  std::sort(ranked.begin(), ranked.end(), [&](const FatbinEntry& a, const FatbinEntry& b) {
     const bool a_fits = a.sm <= device_sm;
     const bool b_fits = b.sm <= device_sm;
     if (a_fits != b_fits) return a_fits;
     if (a.sm != b.sm) return a_fits ? a.sm > b.sm : a.sm < b.sm;
-    return std::popcount(a.flags) < std::popcount(b.flags);
+    if (std::popcount(a.flags) != std::popcount(b.flags))
+      return std::popcount(a.flags) < std::popcount(b.flags);
+    return a.payload.data() < b.payload.data();  // in the order of the container
   });
   return ranked;
 }
