@@ -121,7 +121,8 @@ T* on_device(exec::TestDevice& device, const std::vector<T>& values) {
 }
 
 std::vector<Case> make_cases(exec::TestDevice& device) {
-  // Vectors are larger than the caches, like those that one would send to another device.
+  // Vectors are larger than the caches, like those that one would send to another device. Kernels
+  // with a loop over the grid get eight blocks per core, as their authors would choose.
   constexpr int kLength = 1 << 23, kSide = 256, kBodies = 1024, kRows = 1024, kWords = 256;
   float* x = on_device(device, numbers<float>(kLength));
   float* y = on_device(device, numbers<float>(kLength));
@@ -148,12 +149,12 @@ std::vector<Case> make_cases(exec::TestDevice& device) {
        Params().add(a).add(b).add(c).add(kSide),
        [=] { sgemm(a, b, c, kSide); }},
       {"reduction",
-       {64, 1, 1},
+       {8, 1, 1},
        {256, 1, 1},
        Params().add(x).add(c).add(kLength),
        [=] { c[0] = reduction(x, kLength); }},
       {"histogram",
-       {64, 1, 1},
+       {8, 1, 1},
        {256, 1, 1},
        Params().add(words).add(bins).add(kLength),
        [=] { histogram(words, bins, kLength); }},
