@@ -154,7 +154,7 @@ bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
     warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
     warp.active = warp.waiting = warp.sync_waiting = warp.sync_released = 0;
     warp.lowest_pending = kNowhere;
-    warp.running_ahead = false;
+    warp.brief = warp.running_ahead = false;
     warp.last_ahead = 0;
     warp.stop = Stop::kNone;
     warp.ranges = &ranges;

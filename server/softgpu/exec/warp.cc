@@ -58,6 +58,11 @@ const Op* Warp::split(uint32_t taken, uint32_t target, uint32_t other) {
 
 const Op* Warp::yield(uint32_t target) {
   park(target);
+  if (brief && active != kAllLanes && !spun) {
+    brief = false;
+    budget = kBackEdgeBudget;
+    return select();
+  }
   stop = Stop::kYielded;
   return nullptr;
 }
@@ -70,6 +75,8 @@ const Op* Warp::resume() {
   spun = false;
   bool was_ahead = running_ahead;
   const Op* first = select();
+  brief = active == kAllLanes;
+  if (brief) budget = kWholeBudget;
   if (first == nullptr || was_ahead || lowest_pending == kNowhere) return first;
   // Groups take turns by their place in the code.
   uint32_t runnable = ~(absent | waiting);
