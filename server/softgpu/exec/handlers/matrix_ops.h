@@ -122,25 +122,59 @@ OUTBOARD_INLINE void multiply_row(V* sum, const V* a, const V (*b)[N]) {
   }
 }
 
-template <u32 M, u32 K, typename A>
-OUTBOARD_INLINE void load_a(Warp& warp, const Op* op, u32 first, typename A::Value (*a)[K]) {
-  constexpr u32 V = A::kPerRegister, kRegisters = M * K / 32 / V;
-  for (u32 r = 0; r < kRegisters; ++r) {
-    const auto* row = warp.row<const typename A::Raw>(op->operand(first + r));
-    u32 down = M == 16 ? 8 * (r % 2) : 0, right = 4 * V * (M == 16 ? r / 2 : r);
-    for (u32 lane = 0; lane < kLanes; ++lane) {
-      for (u32 e = 0; e < V; ++e) a[lane / 4 + down][V * (lane % 4) + e + right] = A::get(row[lane], e);
-    }
+// The same for all rows at once: their sums do not wait for one another, so they stay in registers.
+template <u32 M, u32 K, typename V>
+OUTBOARD_INLINE void multiply_all(V (*sum)[8], const V (*a)[K], const V (*b)[8]) {
+  typedef V Vector __attribute__((vector_size(8 * sizeof(V))));
+  Vector sums[M];
+#pragma GCC unroll 16
+  for (u32 m = 0; m < M; ++m) __builtin_memcpy(&sums[m], sum[m], sizeof(Vector));
+  for (u32 k = 0; k < K; ++k) {
+    Vector column;
+    __builtin_memcpy(&column, b[k], sizeof column);
+#pragma GCC unroll 16
+    for (u32 m = 0; m < M; ++m) sums[m] += a[m][k] * column;
+  }
+#pragma GCC unroll 16
+  for (u32 m = 0; m < M; ++m) __builtin_memcpy(sum[m], &sums[m], sizeof(Vector));
+}
+
+// All elements of a register row, one lane's after the other's.
+template <typename E>
+OUTBOARD_INLINE void unpack_elements(typename E::Value* to, const typename E::Raw* row) {
+  constexpr u32 kElements = kLanes * E::kPerRegister;
+  if constexpr (std::is_same_v<E, F16>) {
+    const auto* halves = reinterpret_cast<const __m128i*>(row);
+    for (u32 i = 0; i < kElements; i += 8)
+      _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(halves + i / 8)));
+  } else {
+    OUTBOARD_LANE_LOOP
+    for (u32 i = 0; i < kElements; ++i) to[i] = E::get(row[i / E::kPerRegister], i % E::kPerRegister);
   }
 }
 
+// Four lanes hold neighbours of one row of A.
+template <u32 M, u32 K, typename A>
+OUTBOARD_INLINE void load_a(Warp& warp, const Op* op, u32 first, typename A::Value (*a)[K]) {
+  constexpr u32 V = A::kPerRegister, kRegisters = M * K / 32 / V;
+  alignas(64) typename A::Value elements[kLanes * V];
+  for (u32 r = 0; r < kRegisters; ++r) {
+    unpack_elements<A>(elements, warp.row<const typename A::Raw>(op->operand(first + r)));
+    u32 down = M == 16 ? 8 * (r % 2) : 0, right = 4 * V * (M == 16 ? r / 2 : r);
+    for (u32 g = 0; g < 8; ++g)
+      __builtin_memcpy(&a[g + down][right], elements + 4 * V * g, 4 * V * sizeof(typename A::Value));
+  }
+}
+
+// And of one column of B.
 template <u32 K, typename B>
 OUTBOARD_INLINE void load_b(Warp& warp, const Op* op, u32 first, typename B::Value (*b)[8]) {
   constexpr u32 V = B::kPerRegister, kRegisters = 8 * K / 32 / V;
+  alignas(64) typename B::Value elements[kLanes * V];
   for (u32 r = 0; r < kRegisters; ++r) {
-    const auto* row = warp.row<const typename B::Raw>(op->operand(first + r));
-    for (u32 lane = 0; lane < kLanes; ++lane) {
-      for (u32 e = 0; e < V; ++e) b[V * (lane % 4) + e + 4 * V * r][lane / 4] = B::get(row[lane], e);
+    unpack_elements<B>(elements, warp.row<const typename B::Raw>(op->operand(first + r)));
+    for (u32 j = 0; j < 4 * V; ++j) {
+      for (u32 g = 0; g < 8; ++g) b[j + 4 * V * r][g] = elements[4 * V * g + j];
     }
   }
 }
@@ -167,8 +201,8 @@ const Op* mma(Warp& warp, const Op* op) {
   }
   for (u32 m = 0; m < M; ++m) {
     for (u32 n = 0; n < 8; ++n) sum[m][n] = kWide ? Value{} : static_cast<Value>(before[m][n]);
-    multiply_row<K, 8>(sum[m], a[m], b);
   }
+  multiply_all<M, K>(sum, a, b);
   for (u32 c = 0; c < M / 4; ++c) {
     for (u32 lane = 0; lane < kLanes; ++lane) {
       u32 m = lane / 4 + 8 * (c / 2), n = 2 * (lane % 4) + c % 2;
