@@ -193,21 +193,22 @@ const Op* mma(Warp& warp, const Op* op) {
   load_b<K, B>(warp, op, kD + kA, b);
   // Integers: the product alone, the accumulator is added in a wider type below.
   constexpr bool kWide = std::is_same_v<Value, s32>;
-  alignas(64) typename C::Value before[M][8];
-  for (u32 c = 0; c < M / 4; ++c) {
+  // Two registers hold neighbours in turns, lane after lane.
+  alignas(64) typename C::Value before[M * 8];
+  for (u32 pair = 0; pair < M / 8; ++pair) {
     for (u32 lane = 0; lane < kLanes; ++lane) {
-      before[lane / 4 + 8 * (c / 2)][2 * (lane % 4) + c % 2] = C::get(warp, op, kD + kA + kB, c, lane);
+      before[64 * pair + 2 * lane] = C::get(warp, op, kD + kA + kB, 2 * pair, lane);
+      before[64 * pair + 2 * lane + 1] = C::get(warp, op, kD + kA + kB, 2 * pair + 1, lane);
     }
   }
-  for (u32 m = 0; m < M; ++m) {
-    for (u32 n = 0; n < 8; ++n) sum[m][n] = kWide ? Value{} : static_cast<Value>(before[m][n]);
-  }
+  Value* sums = &sum[0][0];
+  for (u32 i = 0; i < M * 8; ++i) sums[i] = kWide ? Value{} : static_cast<Value>(before[i]);
   multiply_all<M, K>(sum, a, b);
   for (u32 c = 0; c < M / 4; ++c) {
     for (u32 lane = 0; lane < kLanes; ++lane) {
-      u32 m = lane / 4 + 8 * (c / 2), n = 2 * (lane % 4) + c % 2;
-      auto value = static_cast<typename D::Value>(sum[m][n]);
-      if constexpr (kWide) value += before[m][n];
+      u32 i = 64 * (c / 2) + 2 * lane + c % 2;
+      auto value = static_cast<typename D::Value>(sums[i]);
+      if constexpr (kWide) value += before[i];
       D::put(warp, op, c, lane, value);
     }
   }
