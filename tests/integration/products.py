@@ -12,7 +12,9 @@ import time
 class Products:
     """The programs and libraries of a build folder."""
 
-    def __init__(self, build):
+    def __init__(self, build, settings=None):
+        """`settings` are for the environment of every program and server."""
+        self.settings = dict(settings or {})
         self.build = pathlib.Path(build).resolve()
         self.outboard = str(self.build / "bin/outboard")
         self.server = str(self.build / "bin/outboard-server")
@@ -25,7 +27,7 @@ class Products:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OUTBOARD_")}
         kept.pop("CUDA_VISIBLE_DEVICES", None)
         kept["OUTBOARD_CONFIG"] = "/dev/null"
-        return kept
+        return {**kept, **self.settings}
 
     def _with_library(self, folder):
         environment = self._clean_environment()

@@ -58,12 +58,13 @@ def main():
     parser.add_argument("--build", required=True, type=pathlib.Path, help="build folder with bin/ and lib/")
     parser.add_argument("--mode", choices=["direct", "embedded", "tcp", "compare"], default="compare")
     parser.add_argument("--limit", type=int, default=100, metavar="SECONDS", help="for each run")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for the environment")
     parser.add_argument("program", nargs=argparse.REMAINDER)
     args = parser.parse_args()
     program = args.program[1:] if args.program[:1] == ["--"] else args.program
     if not program:
         parser.error("no program given")
-    products = Products(args.build)
+    products = Products(args.build, dict(setting.split("=", 1) for setting in args.set))
 
     modes = ["direct", "embedded", "tcp"] if args.mode == "compare" else [args.mode]
     outputs, good = {}, True

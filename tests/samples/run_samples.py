@@ -29,6 +29,7 @@ def environment_for(args, toolkit, devices):
     paths = [args.build / "lib/softgpu", toolkit / "lib64", toolkit / "nvvm/lib64"]
     environment["LD_LIBRARY_PATH"] = ":".join(str(path.resolve()) for path in paths)
     environment["CUDA_PATH"] = environment["CUDA_HOME"] = str(toolkit)
+    environment["LIBNVVM_HOME"] = str(toolkit / "nvvm")
     environment["OUTBOARD_SOFTGPU_DEVICES"] = str(devices)
     environment.update(setting.split("=", 1) for setting in args.set)
     return environment
@@ -44,6 +45,8 @@ def try_sample(sample, settings, args, toolkit):
     if row["why"]:
         return row
     environment = environment_for(args, toolkit, max(args.devices, settings.get("min_gpus", 1)))
+    if sample.compute_capability():
+        environment["OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY"] = sample.compute_capability()
     output = ""
     for number, one in enumerate(settings.get("runs", [settings])):
         code, text, seconds = run([f"./{sample.program}", *one.get("args", [])], work, environment, args.limit)
@@ -55,6 +58,8 @@ def try_sample(sample, settings, args, toolkit):
         if status != "PASS":
             break
     (work / "run.log").write_text(output)
+    if sample.compute_capability():
+        row["why"] += f" (as a device of compute capability {sample.compute_capability()})"
     return row
 
 
@@ -88,6 +93,8 @@ def main():
         if args.names and sample.name not in args.names:
             continue
         row = try_sample(sample, settings.get(sample.name, {}), args, toolkit)
+        # Another run with other names may have written results meanwhile.
+        results = json.loads(results_file.read_text()) if results_file.exists() else {}
         results[sample.name] = row
         print(f"{row['status']:8}{row['seconds']:7.1f} s  {sample.name}: {row['why']}", flush=True)
         results_file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")

@@ -6,6 +6,7 @@
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/limits.h"
+#include "server/softgpu/device/memory_pool.h"
 #include "server/softgpu/device/platform.h"
 
 namespace outboard::softgpu {
@@ -15,7 +16,13 @@ bool KernelEnvironment::find_range(uint64_t address, exec::MemoryRange& range) {
   if (!found || !found->readable || found->kind == MemoryKind::kArray) return false;
   const bool own = found->is_host() || found->kind == MemoryKind::kManaged ||
                    found->kind == MemoryKind::kVirtual || found->device == context_.device().ordinal();
-  if (!own && !context_.peer_enabled(found->device)) return false;
+  if (!own && found->kind == MemoryKind::kPool) {
+    // Peer access of contexts says nothing about pools: they have their own.
+    const auto pool = context_.platform().handles().find<MemoryPool>(found->pool);
+    if (pool == nullptr || !pool->accessible_from(context_.device().ordinal())) return false;
+  } else if (!own && !context_.peer_enabled(found->device)) {
+    return false;
+  }
   range.begin = found->begin;
   range.end = found->end();
   range.writable = found->writable;

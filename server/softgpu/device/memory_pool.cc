@@ -46,6 +46,18 @@ CUresult MemoryPool::free(uint64_t address) {
   return CUDA_SUCCESS;
 }
 
+bool MemoryPool::accessible_from(int device) const {
+  return device == device_.ordinal() || (peers_.load() >> device & 1) != 0;
+}
+
+void MemoryPool::set_accessible_from(int device, bool accessible) {
+  if (accessible) {
+    peers_.fetch_or(1u << device);
+  } else {
+    peers_.fetch_and(~(1u << device));
+  }
+}
+
 CUresult MemoryPool::get_attribute(CUmemPool_attribute attribute, void* value) const {
   std::lock_guard lock(mutex_);
   const auto give_int = [&](int number) { std::memcpy(value, &number, sizeof(number)); };

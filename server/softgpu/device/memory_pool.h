@@ -35,6 +35,10 @@ class MemoryPool : public Object {
   CUresult set_attribute(CUmemPool_attribute attribute, const void* value);
   Device& device() const { return device_; }
 
+  // Kernels of which devices may use the pool's memory, besides those of its own.
+  bool accessible_from(int device) const;
+  void set_accessible_from(int device, bool accessible);
+
   MemoryPool(Platform& platform, Device& device, uint64_t max_bytes)
       : platform_(platform), device_(device), max_bytes_(max_bytes) {}
 
@@ -43,7 +47,8 @@ class MemoryPool : public Object {
 
   Platform& platform_;
   Device& device_;
-  const uint64_t max_bytes_;  // 0: what the device has
+  const uint64_t max_bytes_;        // 0: what the device has
+  std::atomic<uint32_t> peers_{0};  // a bit for each ordinal
   mutable std::mutex mutex_;
   uint64_t used_bytes_ = 0;
   uint64_t used_high_bytes_ = 0;

@@ -106,14 +106,19 @@ CUresult cuMemPoolSetAttribute(CUmemoryPool handle, CUmemPool_attribute attribut
 
 CUresult cuMemPoolSetAccess(CUmemoryPool handle, const CUmemAccessDesc* map, size_t count) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (find<MemoryPool>(platform, handle) == nullptr || (map == nullptr && count != 0))
-      return CUDA_ERROR_INVALID_VALUE;
+    const auto pool = find<MemoryPool>(platform, handle);
+    if (pool == nullptr || (map == nullptr && count != 0)) return CUDA_ERROR_INVALID_VALUE;
     for (size_t i = 0; i < count; ++i) {
-      if (map[i].location.type != CU_MEM_LOCATION_TYPE_DEVICE ||
-          platform.device(map[i].location.id) == nullptr) {
+      const CUmemAccessDesc& one = map[i];
+      if (one.location.type != CU_MEM_LOCATION_TYPE_DEVICE || platform.device(one.location.id) == nullptr)
         return CUDA_ERROR_INVALID_DEVICE;
-      }
+      const bool none = one.flags == CU_MEM_ACCESS_FLAGS_PROT_NONE;
+      if (!none && one.flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE) return CUDA_ERROR_INVALID_VALUE;
+      // The device that the memory is of always has access.
+      if (none && one.location.id == pool->device().ordinal()) return CUDA_ERROR_INVALID_DEVICE;
     }
+    for (size_t i = 0; i < count; ++i)
+      pool->set_accessible_from(map[i].location.id, map[i].flags == CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
     return CUDA_SUCCESS;
   });
 }
@@ -122,8 +127,10 @@ CUresult cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool handle, CUmem
   return with_platform([&](Platform& platform) -> CUresult {
     const auto pool = find<MemoryPool>(platform, handle);
     if (pool == nullptr || flags == nullptr || location == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *flags = location->id == pool->device().ordinal() ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
-                                                      : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+    if (location->type != CU_MEM_LOCATION_TYPE_DEVICE || platform.device(location->id) == nullptr)
+      return CUDA_ERROR_INVALID_DEVICE;
+    *flags = pool->accessible_from(location->id) ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+                                                 : CU_MEM_ACCESS_FLAGS_PROT_NONE;
     return CUDA_SUCCESS;
   });
 }

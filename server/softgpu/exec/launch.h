@@ -109,6 +109,7 @@ struct LaunchRequest {
   uint32_t dynamic_shared_bytes = 0;
   std::vector<std::byte> params;  // packed as Kernel::params says; missing bytes read as zero
   bool cooperative = false;       // all CTAs make progress together: grid-wide barriers work
+  uint32_t depth = 0;             // of a grid that a kernel has launched; see device_launch.h
 };
 
 // `code` is a CUresult; 0 means success. Others are sticky for the context: 700 illegal address,

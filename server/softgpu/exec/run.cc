@@ -7,6 +7,7 @@
 
 #include "server/softgpu/exec/constants.h"
 #include "server/softgpu/exec/cta.h"
+#include "server/softgpu/exec/device_launch.h"
 #include "server/softgpu/exec/launch.h"
 #include "server/softgpu/exec/thread_pool.h"
 #include "server/softgpu/ptx/image.h"
@@ -161,6 +162,8 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
   const ptx::Image& image = request.module->program().image();
   static std::atomic<uint64_t> launches{0};
   Launch launch;
+  ChildLaunches children;
+  launch.children = &children;
   launch.serial = ++launches;
   launch.request = &request;
   launch.device = &device;
@@ -193,8 +196,14 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
   std::atomic<uint64_t> next{0};
   unsigned helpers = static_cast<unsigned>(std::min<uint64_t>(count - 1, device.pool().threads() - 1));
   device.pool().run(helpers, [&] { Worker(launch, next, count).run(); });
+  {
+    std::lock_guard lock(launch.mutex);
+    if (!launch.result.ok()) children.discard();
+  }
+  LaunchResult of_children =
+      children.finish(device, [&](const LaunchRequest& child) { return run(child, device); });
   std::lock_guard lock(launch.mutex);
-  return launch.result;
+  return launch.result.ok() ? of_children : launch.result;
 }
 
 }  // namespace outboard::softgpu::exec

@@ -7,13 +7,28 @@
 #include <string>
 
 #include "server/softgpu/exec/calls.h"
+#include "server/softgpu/exec/device_launch.h"
 #include "server/softgpu/exec/memory.h"
 #include "server/softgpu/exec/special.h"
 
 namespace outboard::softgpu::exec {
 namespace {
 
-constexpr std::string_view kNames[] = {"vprintf", "malloc", "free", "__assertfail"};
+constexpr std::string_view kNames[] = {"vprintf",
+                                       "malloc",
+                                       "free",
+                                       "__assertfail",
+                                       "__cuda_syscall_cnpv2GetParameterBufferV2",
+                                       "__cuda_syscall_cnpv2LaunchDeviceV2",
+                                       "__cuda_syscall_cnpv2GetLastError",
+                                       "__cuda_syscall_cnpv2SetLastError",
+                                       "__cuda_syscall_cnpv2StreamCreate",
+                                       "__cuda_syscall_cnpv2StreamDestroy",
+                                       "__cuda_syscall_cnpv2StreamWaitEvent",
+                                       "__cuda_syscall_cnpv2EventCreate",
+                                       "__cuda_syscall_cnpv2EventRecord",
+                                       "__cuda_syscall_cnpv2EventDestroy"};
+static_assert(std::size(kNames) == static_cast<size_t>(SystemCall::kCount));
 constexpr size_t kMaxString = 64 * 1024;
 constexpr size_t kMaxFormatted = 1024 * 1024;
 
@@ -212,6 +227,52 @@ const Op* assert_fail(Warp& warp, const Op* op, uint32_t lane) {
                "assertion `" + message + "` failed at " + file + ":" + std::to_string(line));
 }
 
+// What the device runtime asks for one lane; false after a fault.
+bool launch_call(Warp& warp, const Op* op, uint32_t lane, SystemCall call) {
+  constexpr uint32_t kInvalidValue = 1;
+  Launch& launch = *warp.launch;
+  const uint64_t thread = warp.cta_number() * launch.threads + warp.index * kLanes + lane;
+  uint32_t result = 0;
+  switch (call) {
+    case SystemCall::kGetParameterBuffer:
+      write_frame<uint64_t>(warp, lane, op->r[2],
+                            launch.children->prepare(*launch.request, *launch.device,
+                                                     read_frame<uint64_t>(warp, lane, op->r[3]),
+                                                     read_frame<Dim3>(warp, lane, op->r[4]),
+                                                     read_frame<Dim3>(warp, lane, op->r[5]),
+                                                     read_frame<uint32_t>(warp, lane, op->r[6])));
+      return true;
+    case SystemCall::kLaunch: {
+      const auto buffer = read_frame<uint64_t>(warp, lane, op->r[3]),
+                 stream = read_frame<uint64_t>(warp, lane, op->r[4]);
+      if (!launch.children->enqueue(*launch.device, buffer, stream)) result = kInvalidValue;
+      // The range is gone.
+      *warp.ranges = RangeCache{};
+      break;
+    }
+    case SystemCall::kGetLastError: result = launch.children->take_error(thread); break;
+    case SystemCall::kSetLastError:
+      result = read_frame<uint32_t>(warp, lane, op->r[3]);
+      if (result != 0) launch.children->set_error(thread, result);
+      break;
+    case SystemCall::kCreateStream:
+    case SystemCall::kCreateEvent: {
+      std::byte* at =
+          translate_generic(warp, lane, read_frame<uint64_t>(warp, lane, op->r[3]), sizeof(uint64_t));
+      if (at == nullptr) {
+        fault(warp, op, 700, lane, "a stream or event is created at an illegal address");
+        return false;
+      }
+      const uint64_t name = launch.children->new_name();
+      std::memcpy(at, &name, sizeof name);
+      break;
+    }
+    default: break;  // waiting and destroying: launches run one after the other
+  }
+  write_frame<uint32_t>(warp, lane, op->r[2], result);
+  return true;
+}
+
 }  // namespace
 
 int find_system_call(std::string_view name) {
@@ -248,7 +309,8 @@ const Op* system_call(Warp& warp, const Op* op, uint32_t mask) {
         break;
       }
       case SystemCall::kAssertFail: return assert_fail(warp, op, lane);
-      case SystemCall::kCount: break;
+      default:
+        if (!launch_call(warp, op, lane, static_cast<SystemCall>(op->r[1]))) return nullptr;
     }
   }
   return op + 1;

@@ -22,6 +22,7 @@ struct FunctionCode;
 namespace outboard::softgpu::exec {
 
 struct Cta;
+class ChildLaunches;  // device_launch.h
 
 inline constexpr uint32_t kLanes = 32;
 inline constexpr uint32_t kAllLanes = 0xffff'ffff;
@@ -75,6 +76,7 @@ struct Launch {
   std::atomic<bool> failed{false};
   std::mutex mutex;
   LaunchResult result;  // under mutex
+  ChildLaunches* children = nullptr;
 };
 
 // Rows of a function that a recursive call of its may overwrite.
