@@ -2,7 +2,8 @@
 
 
 def totals(results):
-    counts = {status: sum(row["status"] == status for row in results.values()) for status in ("PASS", "FAIL", "skipped")}
+    statuses = [row["status"] for row in results.values()]
+    counts = {status: statuses.count(status) for status in ("PASS", "FAIL", "skipped")}
     tried = counts["PASS"] + counts["FAIL"]
     share = 100 * counts["PASS"] / tried if tried else 0
     return counts, tried, share
@@ -15,7 +16,8 @@ def write_report(path, results, version, date, slow_s):
         f"Written by `tests/samples/run_samples.py` on {date}"
         + (f" from cuda-samples {version}." if version else "."),
         "Each sample was compiled by nvcc to PTX of compute_90 and run unmodified, directly on the software device.",
-        "\"Its own check\" means that the sample compares its result and says so; \"exit code\" that it prints no verdict.",
+        "\"Its own check\" means that the sample compares its result and says so;",
+        "\"exit code\" that it prints no verdict.",
         "", f"**{counts['PASS']} of {tried} that can be tried pass ({share:.0f} %)**; {counts['skipped']} are skipped.",
     ]
     for status, title in (("FAIL", "Fail"), ("PASS", "Pass"), ("skipped", "Skipped")):
