@@ -13,7 +13,8 @@ namespace {
 constexpr const char* kModule = R"(.version 8.6
 .target sm_90
 .address_size 64
-.global .align 8 .b8 text[8] = {104, 105, 10, 0, 0xff(text), 1, 2, 3};
+.global .align 8 .b8 text[8] = {104, 105, 10, 0, 0xff, 1, -2, 3};
+.global .u64 pointers[2] = {text, generic(text) + 4};
 .const .f32 half = 0f3F000000;
 .extern .func (.param .b32 result) vprintf(.param .b64 format, .param .b64 arguments);
 .func (.reg .b32 %out) twice(.reg .b32 %in) { add.s32 %out, %in, %in; ret; }
@@ -38,8 +39,8 @@ $L_more:
   st.local.u32 [frame+4], %r3;
   atom.global.add.u32 %r4, [%rd1], (3 + 4) * -1;
   bar.sync 0;
-  brx.idx %r4, targets;
 targets: .branchtargets $L_more, $L_end;
+  brx.idx %r4, targets;
 $L_end:
   @!%p3 trap;
   ret;
