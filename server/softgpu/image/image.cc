@@ -77,6 +77,15 @@ Status add_best_ptx(std::span<const std::byte> container, uint32_t device_sm, Im
   image->summary += (image->summary.empty() ? "" : "; ") + summary_of(*entries);
   const auto ranked = rank_ptx(*entries, device_sm);
   if (ranked.empty()) return {};
+  uint64_t linked_bytes = 0;
+  for (const FatbinEntry& entry : ranked) {
+    linked_bytes += (entry.flags & kFlagLinkUnit) != 0 ? std::min(entry.expanded_bytes, kMaxLinkedBytes) : 0;
+  }
+  if (linked_bytes > kMaxLinkedBytes) {
+    return fail(ErrorKind::kInvalidArgument, "The units of a linked program image expand to " +
+                                                 std::to_string(linked_bytes) + " bytes; the limit is " +
+                                                 std::to_string(kMaxLinkedBytes) + ".");
+  }
   for (const FatbinEntry& entry : ranked) {
     const auto text = decompress(entry.compression, entry.payload, entry.expanded_bytes);
     if (!text) return fail(text);

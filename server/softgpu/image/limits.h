@@ -11,6 +11,8 @@ inline constexpr uint64_t kMaxContainerBytes = uint64_t{1} << 32;
 inline constexpr uint32_t kMaxEntries = 4096;
 // One decompressed entry. The largest PTX seen is about 30 MB.
 inline constexpr uint64_t kMaxEntryBytes = uint64_t{256} << 20;
+// All entries of a linked image together, decompressed: a few kilobytes can ask for an entry's limit.
+inline constexpr uint64_t kMaxLinkedBytes = uint64_t{512} << 20;
 // PTX text that is passed without a length is searched for its NUL up to here.
 inline constexpr uint64_t kMaxPtxTextBytes = uint64_t{256} << 20;
 // Prelinked containers that a version 2 wrapper may list.

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "server/softgpu/image/elf.h"
+#include "server/softgpu/image/limits.h"
+#include "server/softgpu/image/linked.h"
 #include "tests/softgpu/image/containers.h"
 
 namespace outboard::softgpu::image {
@@ -42,6 +44,18 @@ TEST_P(Compressed, TextComesBack) {
   ASSERT_TRUE(image) << image.error().message;
   ASSERT_EQ(image->ptx_units.size(), 1u);
   EXPECT_EQ(image->ptx_units[0], text);
+}
+
+// Units that each keep to an entry's limit may not ask for terabytes together.
+TEST(Image, LinkedUnitsHaveALimitTogether) {
+  std::vector<std::byte> unit = entry(1, 90, "text", kFlagLinkUnit | kZstdFlags);
+  put<uint64_t>(unit, 56, kMaxEntryBytes);
+  const auto image = open_image(container({unit, unit, unit}));
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().kind, ErrorKind::kInvalidArgument);
+  EXPECT_NE(image.error().message.find("units of a linked program image expand to 805306368 bytes"),
+            std::string::npos)
+      << image.error().message;
 }
 
 TEST_P(Compressed, DamageIsRefusedOrHarmless) {
