@@ -133,7 +133,9 @@ def judge(code, output, limit_s):
     failed = [line for line in lines if FAILURE.search(line) and not HARMLESS.search(line)]
     if code != 0:
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return "FAIL", f"{how}: {(failed or [last])[0][:150]}"
+        # What the device says about it tells most.
+        notes = [line for line in lines if line.startswith("outboard software device: ")]
+        return "FAIL", f"{how}: {(notes or failed or [last])[0][:150]}"
     if failed:
         return "FAIL", f"exit code 0, but it prints: {failed[0][:150]}"
     return "PASS", "its own check" if any(SUCCESS.search(line) for line in lines) else "exit code"
