@@ -121,6 +121,7 @@ bool device_attribute(const AttributeInputs& inputs, int id, int* value) {
   if (id < 1 || id >= CU_DEVICE_ATTRIBUTE_MAX) return false;
   *value = 0;
   switch (id) {
+    case CU_DEVICE_ATTRIBUTE_KERNEL_EXEC_TIMEOUT: *value = inputs.launch_timeout; return true;
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = static_cast<int>(inputs.cores); return true;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
       *value = static_cast<int>(inputs.compute_capability / 10);

@@ -11,6 +11,7 @@ struct AttributeInputs {
   int ordinal = 0;
   unsigned cores = 1;
   unsigned compute_capability = 90;
+  bool launch_timeout = false;
 };
 
 // False for an id that CUDA 13.0 does not define (1 to 147 are, with gaps answered as 0).

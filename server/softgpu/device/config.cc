@@ -135,6 +135,11 @@ Result<DeviceConfig> read_config(const Environment& environment) {
     config.memory_bytes = *bytes / kGranuleBytes * kGranuleBytes;
   }
 
+  const auto timeout =
+      read_count(environment, "OUTBOARD_SOFTGPU_LAUNCH_TIMEOUT", 0, kMaxLaunchTimeoutSeconds);
+  if (!timeout) return fail(timeout);
+  config.launch_timeout_s = static_cast<uint32_t>(*timeout);
+
   const char* jit = environment("OUTBOARD_SOFTGPU_JIT");
   const std::string_view wanted = jit != nullptr && *jit != '\0' ? jit : "auto";
   if (wanted != "auto" && wanted != "off" && wanted != "always")

@@ -17,6 +17,7 @@ struct DeviceConfig {
   uint32_t devices = 1;
   uint64_t memory_bytes = 0;         // per device; a multiple of kGranuleBytes
   uint32_t cores = 1;                // threads that execute blocks, and multiprocessors reported
+  uint32_t launch_timeout_s = 0;     // a kernel that runs longer is stopped; 0: none is
   Jit jit = Jit::kAuto;              // whether hot kernels get machine code
   uint32_t compute_capability = 90;  // 10 * major + minor
   std::string state_folder;          // where processes share what they use; empty: not shared
@@ -27,14 +28,13 @@ struct DeviceConfig {
 // Value of an environment variable, null if unset; getenv in production.
 using Environment = std::function<const char*(const char* name)>;
 
-// Reads OUTBOARD_SOFTGPU_DEVICES (1 to 16), OUTBOARD_SOFTGPU_MEMORY ("8GiB", "512M", bytes),
-// OUTBOARD_SOFTGPU_CORES (1 to 256), OUTBOARD_SOFTGPU_JIT ("auto", "off", "always"),
-// OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY ("7.5" to "99.9") and OUTBOARD_SOFTGPU_STATE (a folder, or "none").
-// Defaults: one device of compute capability 9.0 with half of the machine's memory and all cores that
-// this process may use, machine code for hot kernels, state in /dev/shm. A capability newer than any real
-// GPU's makes libraries that carry machine code for every GPU they know use their PTX instead.
-// CUDA_VISIBLE_DEVICES selects and orders the devices. A value that makes no sense is an error that names it,
-// not a silent default.
+// Reads OUTBOARD_SOFTGPU_DEVICES (1 to 16), _MEMORY ("8GiB", "512M", bytes), _CORES (1 to 256),
+// _COMPUTE_CAPABILITY ("7.5" to "99.9"), _JIT ("auto", "off", "always"), _LAUNCH_TIMEOUT (seconds) and
+// _STATE (a folder, or "none"). Defaults: one device of compute capability 9.0 with half of the
+// machine's memory and all cores that this process may use, machine code for hot kernels, no time-out,
+// state in /dev/shm. A capability newer than any real GPU's makes libraries that carry machine code for
+// every GPU they know use their PTX instead. CUDA_VISIBLE_DEVICES selects and orders the devices. A
+// value that makes no sense is an error that names it, not a silent default.
 Result<DeviceConfig> read_config(const Environment& environment);
 
 // The rule of CUDA_VISIBLE_DEVICES (null: all): ordinals or UUID prefixes ("GPU-..."), separated by

@@ -26,6 +26,7 @@ Device::Device(const DeviceConfig& config, uint32_t ordinal, uint32_t physical, 
       total_bytes_(config.memory_bytes),
       cores_(config.cores),
       compute_capability_(config.compute_capability),
+      launch_timeout_(config.launch_timeout_s != 0),
       table_(table) {}
 
 Result<std::unique_ptr<Device>> Device::create(const DeviceConfig& config, uint32_t ordinal,
@@ -57,7 +58,8 @@ std::string Device::pci_bus_id() const {
 }
 
 CUresult Device::attribute(int id, int* value) const {
-  return device_attribute({static_cast<int>(physical_), cores_, compute_capability_}, id, value)
+  return device_attribute({static_cast<int>(physical_), cores_, compute_capability_, launch_timeout_}, id,
+                          value)
              ? CUDA_SUCCESS
              : CUDA_ERROR_INVALID_VALUE;
 }

@@ -73,6 +73,7 @@ class Device {
   const uint64_t total_bytes_;
   const uint32_t cores_;
   const uint32_t compute_capability_;
+  const bool launch_timeout_;
   AllocationTable& table_;
   std::unique_ptr<Arena> arena_;
   std::unique_ptr<SharedState> state_;

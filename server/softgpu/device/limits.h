@@ -26,6 +26,7 @@ inline constexpr uint64_t kLargestMemoryBytes = kArenaStride / 4;
 
 inline constexpr uint32_t kMaxDevices = 16;
 inline constexpr uint32_t kMaxCores = 256;
+inline constexpr uint32_t kMaxLaunchTimeoutSeconds = 86'400;
 // Threads that run streams' work, over all devices.
 inline constexpr uint32_t kMaxWorkers = 64;
 inline constexpr size_t kMaxObjects = size_t{1} << 24;  // handles of all kinds alive at once

@@ -32,6 +32,7 @@ CUresult run(const KernelOperation& launch, Context& context, std::string& messa
   request.dynamic_shared_bytes = launch.dynamic_shared_bytes;
   request.params = launch.params;
   request.cooperative = launch.cooperative;
+  request.time_limit_ns = context.platform().config().launch_timeout_s * uint64_t{1'000'000'000};
   SharedState& state = context.device().state();
   state.begin_busy(monotonic_ns());
   const exec::LaunchResult result = exec::run(request, context.environment());

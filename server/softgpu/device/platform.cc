@@ -6,7 +6,7 @@ namespace outboard::softgpu {
 
 Result<std::unique_ptr<Platform>> Platform::create(const DeviceConfig& config) {
   std::unique_ptr<Platform> platform(new Platform(config.compute_capability));
-  platform->jit_ = config.jit;
+  platform->config_ = config;
   for (uint32_t i = 0; i < config.visible.size(); ++i) {
     auto device = Device::create(config, i, config.visible[i], platform->memory_);
     if (!device) return fail(device);

@@ -56,7 +56,7 @@ class Platform {
   AllocationTable& memory() { return memory_; }
   VirtualMemory& virtual_memory() { return virtual_memory_; }
   Executor& executor() { return executor_; }
-  Jit jit() const { return jit_; }
+  const DeviceConfig& config() const { return config_; }
   uint64_t next_id() { return next_id_.fetch_add(1); }
 
   // Called when a context closes, with no lock held (drops what the runtime keeps per context).
@@ -73,7 +73,7 @@ class Platform {
   std::vector<DeviceEntry> devices_;
   VirtualMemory virtual_memory_{memory_};
   HandleTable handles_;
-  Jit jit_ = Jit::kAuto;
+  DeviceConfig config_;
   std::atomic<uint64_t> next_id_{1};
   std::mutex primary_mutex_;
 };

@@ -60,7 +60,7 @@ CUresult compile_image(const image::Image& image, bool refuse_module, const JitO
   ptx::JitLog log;
   ptx::CompileOptions compile_options;
   compile_options.refuse_module = refuse_module;
-  compile_options.tier = tier_maker(Driver::instance().platform().jit());
+  compile_options.tier = tier_maker(Driver::instance().platform().config().jit);
   auto compiled = texts.size() == 1
                       ? ptx::compile(texts[0], log, compile_options)
                       : ptx::compile(std::span<const std::string_view>(texts), log, compile_options);

@@ -191,7 +191,7 @@ Stop Cta::run(uint32_t rounds) {
             "all threads left wait at barriers that nobody can complete");
       return Stop::kFault;
     }
-    if (launch->device->interrupted()) return Stop::kYielded;
+    if (launch->must_stop()) return Stop::kYielded;
     if (progress)
       idle_rounds = 0;
     else if (++idle_rounds >= rounds)

@@ -108,6 +108,7 @@ struct LaunchRequest {
   Dim3 block;
   uint32_t dynamic_shared_bytes = 0;
   std::vector<std::byte> params;  // packed as Kernel::params says; missing bytes read as zero
+  uint64_t time_limit_ns = 0;     // the launch is stopped (702) when it has taken so long; 0: never
   bool cooperative = false;       // all CTAs make progress together: grid-wide barriers work
   uint32_t depth = 0;             // of a grid that a kernel has launched; see device_launch.h
 };

@@ -1,6 +1,7 @@
 // run(): a grid on the device's threads.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -23,6 +24,10 @@ constexpr uint32_t kIdleRoundsCooperative = 1;
 constexpr size_t kMaxResident = 4096;
 constexpr uint32_t kRecursionStackBytes = 16 * 1024;
 constexpr size_t kWorkspaceBytes = 4096;
+
+uint64_t monotonic_ns() {
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
 
 LaunchResult refuse(int code, std::string message) { return {code, std::move(message)}; }
 
@@ -86,7 +91,7 @@ class Worker {
 
   void run() {
     while (!launch_.failed.load(std::memory_order_relaxed)) {
-      if (launch_.device->interrupted()) return interrupted();
+      if (launch_.must_stop()) return interrupted();
       if (resident_.empty() && !start_next()) return;
       if (!turn()) return;
       // All of them wait for something; perhaps for a CTA that has not started.
@@ -156,6 +161,10 @@ class Worker {
 
 }  // namespace
 
+bool Launch::must_stop() const {
+  return device->interrupted() || (deadline_ns != 0 && monotonic_ns() > deadline_ns);
+}
+
 LaunchResult run(const LaunchRequest& request, Device& device) {
   if (LaunchResult checked = check(request); !checked.ok()) return checked;
   const ptx::Kernel& kernel = *request.kernel;
@@ -191,6 +200,7 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
     launch.workspace = (reinterpret_cast<uint64_t>(workspace.get()) + 63) & ~uint64_t{63};
     launch.workspace_bytes = kWorkspaceBytes;
   }
+  if (request.time_limit_ns != 0) launch.deadline_ns = monotonic_ns() + request.time_limit_ns;
   uint64_t count = request.grid.count();
   if (image.tier) image.tier->launching(kernel.function, count * launch.warps);
   std::atomic<uint64_t> next{0};
@@ -200,8 +210,10 @@ LaunchResult run(const LaunchRequest& request, Device& device) {
     std::lock_guard lock(launch.mutex);
     if (!launch.result.ok()) children.discard();
   }
-  LaunchResult of_children =
-      children.finish(device, [&](const LaunchRequest& child) { return run(child, device); });
+  LaunchResult of_children = children.finish(device, [&](LaunchRequest child) {
+    child.time_limit_ns = request.time_limit_ns;  // each has as long as its parent
+    return run(child, device);
+  });
   std::lock_guard lock(launch.mutex);
   return launch.result.ok() ? of_children : launch.result;
 }

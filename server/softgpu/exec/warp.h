@@ -73,10 +73,14 @@ struct Launch {
   uint32_t stack_bytes = 0;  // local memory per lane
   uint64_t workspace = 0;    // of a cooperative launch: device address of the grid barrier
   uint64_t workspace_bytes = 0;
+  uint64_t deadline_ns = 0;  // of the monotonic clock, 0 if there is none
   std::atomic<bool> failed{false};
   std::mutex mutex;
   LaunchResult result;  // under mutex
   ChildLaunches* children = nullptr;
+
+  // The device wants it, or the time is up. In run.cc.
+  bool must_stop() const;
 };
 
 // Rows of a function that a recursive call of its may overwrite.

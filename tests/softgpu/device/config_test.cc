@@ -27,10 +27,13 @@ TEST(Config, SizesInBinaryUnits) {
 }
 
 TEST(Config, ValuesThatMakeNoSenseAreNamed) {
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"OUTBOARD_SOFTGPU_DEVICES", "17"},
-                                                                      {"OUTBOARD_SOFTGPU_DEVICES", "0"},
-                                                                      {"OUTBOARD_SOFTGPU_CORES", "many"},
-                                                                      {"OUTBOARD_SOFTGPU_MEMORY", "1k"}}) {
+  for (const auto& [name, value] :
+       std::map<std::string, std::string>{{"OUTBOARD_SOFTGPU_DEVICES", "17"},
+                                          {"OUTBOARD_SOFTGPU_DEVICES", "0"},
+                                          {"OUTBOARD_SOFTGPU_JIT", "perhaps"},
+                                          {"OUTBOARD_SOFTGPU_LAUNCH_TIMEOUT", "-1"},
+                                          {"OUTBOARD_SOFTGPU_CORES", "many"},
+                                          {"OUTBOARD_SOFTGPU_MEMORY", "1k"}}) {
     const auto config = read({{name, value}});
     ASSERT_FALSE(config) << name;
     EXPECT_NE(config.error().message.find(name), std::string::npos);
@@ -54,8 +57,12 @@ TEST(Config, SettingsAreTaken) {
                             {"OUTBOARD_SOFTGPU_MEMORY", "1GiB"},
                             {"OUTBOARD_SOFTGPU_CORES", "5"},
                             {"OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY", "13.0"},
+                            {"OUTBOARD_SOFTGPU_JIT", "off"},
+                            {"OUTBOARD_SOFTGPU_LAUNCH_TIMEOUT", "9"},
                             {"OUTBOARD_SOFTGPU_STATE", "none"}});
   ASSERT_TRUE(config);
+  EXPECT_EQ(config->jit, Jit::kOff);
+  EXPECT_EQ(config->launch_timeout_s, 9u);
   EXPECT_EQ(config->devices, 3u);
   EXPECT_EQ(config->memory_bytes, uint64_t{1} << 30);
   EXPECT_EQ(config->cores, 5u);

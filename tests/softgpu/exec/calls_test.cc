@@ -159,6 +159,29 @@ TEST(Interruption, EndsLoopsThatWaitForNothing) {
   EXPECT_EQ(result.code, 702) << result.message;
 }
 
+TEST(Interruption, EndsLaunchesWhoseTimeIsUp) {
+  // In either tier.
+  for (auto tier : {decltype(ptx::CompileOptions::tier){nullptr}, &jit::make_eager_tier}) {
+    ptx::JitLog log;
+    ptx::CompileOptions options;
+    options.tier = tier;
+    auto program =
+        ptx::compile(".version 8.0\n.target sm_90\n.address_size 64\n.entry k() { L: bra L; }", log, options);
+    ASSERT_TRUE(program) << log.error;
+    TestDevice device;
+    auto loaded = instantiate(*program, [](const ptx::Variable&) -> Result<uint64_t> { return uint64_t{0}; });
+    ASSERT_TRUE(loaded);
+    LaunchRequest request;
+    request.module = loaded->get();
+    request.kernel = (*program)->find_kernel("k");
+    request.block = {64};
+    request.time_limit_ns = 20'000'000;
+    const LaunchResult result = run(request, device);
+    EXPECT_EQ(result.code, 702);
+    EXPECT_NE(result.message.find("kernel k was stopped"), std::string::npos) << result.message;
+  }
+}
+
 TEST_P(CallsTest, LaunchLimitsAreChecked) {
   uint64_t out = device_.allocate(4096);
   EXPECT_EQ(launch("heap_use", {1}, {1025}, Params().add(out)).code, 1);
