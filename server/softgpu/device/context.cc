@@ -10,6 +10,7 @@
 #include "server/softgpu/device/module.h"
 #include "server/softgpu/device/note.h"
 #include "server/softgpu/device/platform.h"
+#include "server/softgpu/device/texture.h"
 
 namespace outboard::softgpu {
 
@@ -79,6 +80,12 @@ void Context::close() {
 
 void Context::remove_arrays() {
   HandleTable& handles = platform_.handles();
+  for (const auto& texture : handles.all<TextureObject>()) {
+    if (texture->context == handle()) handles.remove<TextureObject>(texture->handle());
+  }
+  for (const auto& surface : handles.all<SurfaceObject>()) {
+    if (surface->context == handle()) handles.remove<SurfaceObject>(surface->handle());
+  }
   for (const auto& mipmap : handles.all<MipmappedArray>()) {
     if (mipmap->levels.front()->context() == handle()) handles.remove<MipmappedArray>(mipmap->handle());
   }

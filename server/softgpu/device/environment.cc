@@ -8,6 +8,7 @@
 #include "server/softgpu/device/limits.h"
 #include "server/softgpu/device/memory_pool.h"
 #include "server/softgpu/device/platform.h"
+#include "server/softgpu/device/texture.h"
 
 namespace outboard::softgpu {
 
@@ -92,7 +93,9 @@ uint64_t KernelEnvironment::global_timer_ns() const {
 
 exec::ThreadPool& KernelEnvironment::pool() { return context_.device().pool(); }
 uint32_t KernelEnvironment::multiprocessors() const { return context_.device().multiprocessors(); }
-const exec::TextureView* KernelEnvironment::texture(uint64_t handle) const { return nullptr; }
+std::shared_ptr<const exec::TextureView> KernelEnvironment::texture(uint64_t handle) const {
+  return find_texture_view(context_.platform().handles(), handle);
+}
 bool KernelEnvironment::interrupted() const { return false; }
 
 }  // namespace outboard::softgpu

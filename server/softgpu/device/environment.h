@@ -23,7 +23,7 @@ class KernelEnvironment final : public exec::Device {
   uint64_t global_timer_ns() const override;
   exec::ThreadPool& pool() override;
   uint32_t multiprocessors() const override;
-  const exec::TextureView* texture(uint64_t handle) const override;
+  std::shared_ptr<const exec::TextureView> texture(uint64_t handle) const override;
   bool interrupted() const override;
 
   // Writes what kernels printed since the last call to standard output, where a real device's

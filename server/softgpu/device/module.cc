@@ -6,6 +6,7 @@
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/platform.h"
+#include "server/softgpu/device/texture.h"
 
 namespace outboard::softgpu {
 
@@ -46,6 +47,7 @@ CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& p
   // Instantiation writes initial values; what a shared variable holds by now must survive that.
   std::vector<std::pair<uint64_t, std::vector<std::byte>>> kept;
   auto loaded = exec::instantiate(program, [&](const ptx::Variable& variable) -> Result<uint64_t> {
+    if (ptx::is_reference(variable.space)) return add_reference(variable);
     if (const auto shared = managed.find(variable.name); variable.managed && shared != managed.end()) {
       const auto* content = reinterpret_cast<const std::byte*>(shared->second);
       kept.emplace_back(shared->second, std::vector<std::byte>(content, content + variable.bytes));
@@ -76,7 +78,30 @@ CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& p
   return CUDA_SUCCESS;
 }
 
+uint64_t Module::add_reference(const ptx::Variable& variable) {
+  HandleTable& handles = context_.platform().handles();
+  switch (variable.space) {
+    case ptx::Space::kTexture:
+      references_.push_back(
+          handles.add(std::make_shared<TextureReference>(context_.platform(), variable.reference)));
+      break;
+    case ptx::Space::kSampler:
+      references_.push_back(handles.add(std::make_shared<SamplerReference>(variable.reference)));
+      break;
+    default: references_.push_back(handles.add(std::make_shared<SurfaceReference>())); break;
+  }
+  return references_.back();
+}
+
 void Module::unload() {
+  HandleTable& handles = context_.platform().handles();
+  for (const uint64_t reference : references_) {
+    // Each is of one of these kinds.
+    handles.remove<TextureReference>(reference);
+    handles.remove<SamplerReference>(reference);
+    handles.remove<SurfaceReference>(reference);
+  }
+  references_.clear();
   for (const auto& function : functions_) context_.platform().handles().remove<Function>(function->handle());
   functions_.clear();
   for (const uint64_t address : variables_) (void)context_.device().free(address);
@@ -93,12 +118,20 @@ std::shared_ptr<Function> Module::find_function(std::string_view name) const {
 bool Module::find_global(std::string_view name, uint64_t* address, uint64_t* bytes) const {
   const auto variables = program().variables();
   for (size_t i = 0; i < variables.size(); ++i) {
-    if (variables[i].name != name) continue;
+    if (variables[i].name != name || ptx::is_reference(variables[i].space)) continue;
     *address = loaded_->address(i);
     *bytes = variables[i].bytes;
     return true;
   }
   return false;
+}
+
+uint64_t Module::find_reference(std::string_view name, ptx::Space space) const {
+  const auto variables = program().variables();
+  for (size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].name == name && variables[i].space == space) return loaded_->address(i);
+  }
+  return 0;
 }
 
 }  // namespace outboard::softgpu

@@ -90,16 +90,21 @@ class Module : public Object, public std::enable_shared_from_this<Module> {
   // False if there is no such variable.
   bool find_global(std::string_view name, uint64_t* address, uint64_t* bytes) const;
 
+  // Handle of a texture or surface reference; 0 if there is none of this name.
+  uint64_t find_reference(std::string_view name, ptx::Space space) const;
+
   explicit Module(Context& context) : context_(context) {}
 
  private:
   CUresult allocate_variables(const std::shared_ptr<const ptx::Program>& program,
                               const std::map<std::string, uint64_t>& managed, std::string* message);
+  uint64_t add_reference(const ptx::Variable& variable);
 
   Context& context_;
   std::shared_ptr<const exec::LoadedModule> loaded_;
   std::vector<std::shared_ptr<Function>> functions_;  // in the order of program().kernels()
   std::vector<uint64_t> variables_;                   // device memory to free
+  std::vector<uint64_t> references_;                  // handles of textures, samplers and surfaces
 };
 
 // CUkernel: a library's kernel, in whatever context it is used.

@@ -27,6 +27,7 @@ enum class ObjectKind : uint8_t {
   kTexture,
   kSurface,
   kTextureReference,
+  kSamplerReference,
   kSurfaceReference,
   kLinkState,
   kPhysicalMemory,

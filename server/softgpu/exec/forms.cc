@@ -65,6 +65,31 @@ void expand(const std::string& done, std::string_view rest, std::vector<std::str
   }
 }
 
+// What follows a type's name as "x4". Leaves the name.
+uint8_t take_count(std::string_view& text) {
+  size_t x = text.rfind('x');
+  // "f16x2" is a type, "f16x2x4" four of it.
+  if (ptx::find_type(text) != ptx::Type::kNone || x == std::string_view::npos || text == "p") return 1;
+  uint32_t count = static_cast<uint32_t>(text[x + 1] - '0');
+  if (text.size() > x + 2) count = count * 10 + static_cast<uint32_t>(text[x + 2] - '0');
+  text = text.substr(0, x);
+  return static_cast<uint8_t>(count);
+}
+
+// "[t]", "[t,f32x2]", "[t,u32,f32x2]"
+OperandSpec parse_texture_spec(std::string_view text, std::string_view signature) {
+  OperandSpec spec;
+  spec.role = Role::kTexture;
+  spec.count = 0;
+  std::vector<std::string_view> parts = split(text.substr(1, text.size() - 2), ',');
+  if (parts.size() == 1) return spec;
+  spec.layer = parts.size() == 3;
+  spec.count = take_count(parts.back());
+  spec.type = ptx::find_type(parts.back());
+  if (spec.type == ptx::Type::kNone) bad_row("unknown coordinate type", signature);
+  return spec;
+}
+
 OperandSpec parse_spec(std::string_view text, std::string_view signature) {
   OperandSpec spec;
   if (text.back() == '?') {
@@ -72,6 +97,7 @@ OperandSpec parse_spec(std::string_view text, std::string_view signature) {
     text.remove_suffix(1);
   }
   if (text == "[]") return spec.role = Role::kAddress, spec;
+  if (text.starts_with("[t")) return parse_texture_spec(text, signature);
   if (text == "label") return spec.role = Role::kLabel, spec;
   if (text == "#") return spec.role = Role::kInteger, spec;
   if (text == "=cc") return spec.role = Role::kCarryOut, spec.type = ptx::Type::kPred, spec;
@@ -84,13 +110,7 @@ OperandSpec parse_spec(std::string_view text, std::string_view signature) {
     spec.pair = true;
     text.remove_suffix(2);
   }
-  size_t x = text.rfind('x');
-  // "f16x2" is a type, "f16x2x4" four of it.
-  if (ptx::find_type(text) == ptx::Type::kNone && x != std::string_view::npos && text != "p") {
-    spec.count = static_cast<uint8_t>(text[x + 1] - '0');
-    if (text.size() > x + 2) spec.count = static_cast<uint8_t>(spec.count * 10 + text[x + 2] - '0');
-    text = text.substr(0, x);
-  }
+  spec.count = take_count(text);
   spec.type = text == "p" ? ptx::Type::kPred : ptx::find_type(text);
   if (spec.type == ptx::Type::kNone) bad_row("unknown operand type", signature);
   return spec;

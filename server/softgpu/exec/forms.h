@@ -12,6 +12,8 @@
 //   s32x4    four of them in braces (=s32x4 likewise)        [] [g]   address
 //   cc =cc   the carry flag; stands for no text              #        integer constant
 //   label    branch target                                   s32?     optional, at the end
+//   [t]      texture or surface                              [t,u32,f32x2]  with layer and coordinates
+// A vector of three has a fourth element in the text, which nothing looks at.
 // Rows of one text with different numbers of operands may stand beside one another.
 #pragma once
 
@@ -28,14 +30,26 @@
 
 namespace outboard::softgpu::exec {
 
-enum class Role : uint8_t { kDestination, kSource, kAddress, kCarryOut, kCarryIn, kInteger, kLabel };
+enum class Role : uint8_t {
+  kDestination,
+  kSource,
+  kAddress,
+  kCarryOut,
+  kCarryIn,
+  kInteger,
+  kLabel,
+  kTexture
+};
 
+// `count` is 0 for a texture without coordinates.
 struct OperandSpec {
   Role role = Role::kSource;
   ptx::Type type = ptx::Type::kNone;
   uint8_t count = 1;  // elements; more than one are written in braces
   bool optional = false;
   bool pair = false;  // destination followed by an optional |predicate
+  bool layer =
+      false;  // of a texture: a number stands before the coordinates, which `type` and `count` describe
 };
 
 // Form::flags

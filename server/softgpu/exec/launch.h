@@ -60,8 +60,8 @@ class Device {
 
   // Number of multiprocessors reported (%nsmid).
   virtual uint32_t multiprocessors() const { return 1; }
-  // Texture or surface object; nullptr if the handle names none.
-  virtual const TextureView* texture(uint64_t) const { return nullptr; }
+  // Texture or surface, object or reference; nullptr if the handle names none.
+  virtual std::shared_ptr<const TextureView> texture(uint64_t) const { return nullptr; }
   // True once the process wants running kernels to stop (context destroyed, launch time-out).
   virtual bool interrupted() const { return false; }
 };
@@ -89,7 +89,8 @@ class LoadedModule {
 };
 
 // Gives memory for one variable (at least `bytes`, aligned to `align`): its device address. The
-// caller keeps ownership and frees it after the module's last kernel has finished.
+// caller keeps ownership and frees it after the module's last kernel has finished. For a reference
+// it gives a handle instead.
 using AllocateVariable = std::function<Result<uint64_t>(const ptx::Variable&)>;
 
 // Allocates every variable, writes the initial values and resolves what refers to addresses.

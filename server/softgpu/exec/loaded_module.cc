@@ -55,7 +55,7 @@ Result<std::shared_ptr<const LoadedModule>> instantiate(std::shared_ptr<const pt
   for (size_t i = 0; i < addresses.size(); ++i) {
     const ptx::Variable& variable = program->variables()[i];
     auto* memory = reinterpret_cast<std::byte*>(addresses[i]);
-    if (variable.bytes == 0) continue;
+    if (variable.bytes == 0 || ptx::is_reference(variable.space)) continue;
     if (!variable.initial.empty()) std::memcpy(memory, variable.initial.data(), variable.initial.size());
     std::memset(memory + variable.initial.size(), 0, variable.bytes - variable.initial.size());
     for (const ptx::Relocation& relocation : variable.relocations) {

@@ -10,6 +10,7 @@
 #include "server/softgpu/exec/cta.h"
 #include "server/softgpu/exec/device_launch.h"
 #include "server/softgpu/exec/launch.h"
+#include "server/softgpu/exec/texture.h"
 #include "server/softgpu/exec/thread_pool.h"
 #include "server/softgpu/ptx/image.h"
 
@@ -87,7 +88,10 @@ class Worker {
       : launch_(launch), next_(next), count_(count) {
     rounds_ = launch.request->cooperative ? kIdleRoundsCooperative : kIdleRounds;
     generation_ = launch.device->memory_generation();
+    forget_views();
   }
+  ~Worker() { forget_views(); }
+  Worker(const Worker&) = delete;
 
   void run() {
     while (!launch_.failed.load(std::memory_order_relaxed)) {
@@ -139,6 +143,7 @@ class Worker {
     if (now == generation_) return;
     generation_ = now;
     ranges_ = RangeCache{};
+    forget_views();
   }
 
   void interrupted() {

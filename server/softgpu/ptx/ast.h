@@ -7,12 +7,23 @@
 #include <string_view>
 #include <vector>
 
+#include "server/softgpu/ptx/reference.h"
 #include "server/softgpu/ptx/source.h"
 #include "server/softgpu/ptx/types.h"
 
 namespace outboard::softgpu::ptx {
 
-enum class StateSpace : uint8_t { kRegister, kGlobal, kConstant, kShared, kLocal, kParameter, kTexture };
+enum class StateSpace : uint8_t {
+  kRegister,
+  kGlobal,
+  kConstant,
+  kShared,
+  kLocal,
+  kParameter,
+  kTexture,  // references: a variable of these is an object, not memory
+  kSampler,
+  kSurface,
+};
 enum class Linkage : uint8_t { kInternal, kExtern, kVisible, kWeak, kCommon };
 
 enum class OperandKind : uint8_t {
@@ -73,6 +84,7 @@ struct VariableDeclaration {
   std::string_view name;
   std::vector<std::byte> initial;
   std::vector<InitialSymbol> symbols;
+  ReferenceSettings reference;  // of a texture or sampler
   Position at;
 };
 

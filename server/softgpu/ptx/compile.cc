@@ -109,6 +109,20 @@ void Compiler::declare_variable(const VariableDeclaration& declaration) {
          symbol, declaration.at);
 }
 
+namespace {
+
+Space space_of(StateSpace space) {
+  switch (space) {
+    case StateSpace::kConstant: return Space::kConstant;
+    case StateSpace::kTexture: return Space::kTexture;
+    case StateSpace::kSampler: return Space::kSampler;
+    case StateSpace::kSurface: return Space::kSurface;
+    default: return Space::kGlobal;
+  }
+}
+
+}  // namespace
+
 Symbol Compiler::add_variable(const VariableDeclaration& declaration) {
   if (declaration.space == StateSpace::kShared) {
     if (declaration.unsized) return {SymbolKind::kDynamicShared, 0};
@@ -121,7 +135,8 @@ Symbol Compiler::add_variable(const VariableDeclaration& declaration) {
   }
   Variable variable;
   variable.name = declaration.name;
-  variable.space = declaration.space == StateSpace::kConstant ? Space::kConstant : Space::kGlobal;
+  variable.space = space_of(declaration.space);
+  variable.reference = declaration.reference;
   variable.bytes = declaration.bytes;
   variable.align = declaration.align;
   variable.initial = declaration.initial;
@@ -129,8 +144,9 @@ Symbol Compiler::add_variable(const VariableDeclaration& declaration) {
   variable.visible = declaration.linkage != Linkage::kInternal;
   if (variable.initial.size() > variable.bytes) variable.initial.resize(variable.bytes);
   initial_symbols_.push_back({declaration.symbols, text_});
+  const SymbolKind kind = is_reference(variable.space) ? SymbolKind::kReference : SymbolKind::kVariable;
   program_->variables_.push_back(std::move(variable));
-  return {SymbolKind::kVariable, static_cast<uint32_t>(program_->variables_.size() - 1)};
+  return {kind, static_cast<uint32_t>(program_->variables_.size() - 1)};
 }
 
 const Symbol* Compiler::find_symbol(std::string_view name) {

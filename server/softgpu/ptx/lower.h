@@ -100,6 +100,8 @@ class FunctionLowering {
   const exec::Form* find_form(const Instruction& source, const std::string& opcode);
   std::string memory_opcode(const Instruction& source);
   void generic(const Instruction& source, const exec::Form& form, std::span<const Operand> operands);
+  bool value(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand,
+             const Instruction& source);
   uint32_t begin(const exec::Form& form, const Instruction& source);
   void put(IrOperand operand) { pending_.push_back(operand); }
   void finish();
@@ -123,6 +125,16 @@ class FunctionLowering {
                     Position at, IrOperand& out);
   bool fit_width(IrOperand& operand, Width have, Width want, const exec::Form& form,
                  const Instruction& source, Position at);
+
+  // lower_texture.cc
+  bool texture(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand,
+               const Instruction& source);
+  bool object_handle(const Operand& operand, const Instruction& source);
+  bool is_depth_value(const exec::OperandSpec& spec, const Operand& operand);
+  void refuse_depth(const Instruction& source);
+  // A vector of three has a fourth element in the text.
+  static size_t padded(size_t count) { return count == 3 ? 4 : count; }
+  static bool has_count(size_t given, size_t count) { return given == padded(count); }
 
   // lower_control.cc
   bool control(const Instruction& source, std::string_view base, std::span<const Operand> operands);

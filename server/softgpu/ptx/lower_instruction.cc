@@ -178,6 +178,29 @@ void FunctionLowering::instruction(const Instruction& source) {
   generic(source, *form, operands);
 }
 
+// One value, or several in braces or in a vector register.
+bool FunctionLowering::value(const OperandSpec& spec, const exec::Form& form, const Operand& operand,
+                             const Instruction& source) {
+  if (spec.count == 1 && operand.kind != OperandKind::kVector) return element(spec, form, operand, source);
+  std::span<const Operand> elements = elements_of(operand);
+  Resolved name;
+  if (operand.kind == OperandKind::kName && resolve_register(operand.name, name) &&
+      name.kind == Resolved::Kind::kVector && has_count(name.count, spec.count)) {
+    for (unsigned i = 0; i < spec.count; ++i) {
+      put({ValueKind::kRegister, spec.role == Role::kDestination, false, false, name.index + i});
+    }
+    return true;
+  }
+  if (operand.kind != OperandKind::kVector || !has_count(elements.size(), spec.count)) {
+    error(operand.at, "'" + std::string(source.opcode) + "' takes a vector of " +
+                          std::to_string(padded(spec.count)) + " here");
+    return false;
+  }
+  bool good = true;
+  for (const Operand& part : elements.first(spec.count)) good &= element(spec, form, part, source);
+  return good;
+}
+
 void FunctionLowering::generic(const Instruction& source, const exec::Form& first_form,
                                std::span<const Operand> operands) {
   const exec::Form& form = first_form.other == nullptr ? first_form : first_form.for_count(operands.size());
@@ -205,38 +228,24 @@ void FunctionLowering::generic(const Instruction& source, const exec::Form& firs
       second_address = true;
       continue;
     }
-    if (spec.count > 1 || operand.kind == OperandKind::kVector) {
-      std::span<const Operand> elements = elements_of(operand);
-      Resolved name;
-      if (operand.kind == OperandKind::kName && resolve_register(operand.name, name) &&
-          name.kind == Resolved::Kind::kVector && name.count == spec.count) {
-        for (unsigned i = 0; i < spec.count; ++i) {
-          put({ValueKind::kRegister, spec.role == Role::kDestination, false, false, name.index + i});
-        }
-        continue;
-      }
-      if (operand.kind != OperandKind::kVector || elements.size() != spec.count) {
-        return error(operand.at, "'" + std::string(source.opcode) + "' takes a vector of " +
-                                     std::to_string(spec.count) + " here");
-      }
-      for (const Operand& part : elements) good &= element(spec, form, part, source);
+    if (spec.role == Role::kTexture) {
+      good &= texture(spec, form, operand, source);
       continue;
     }
-    if (spec.pair) {
-      if (operand.kind == OperandKind::kPair) {
-        good &= element(spec, form, elements_of(operand)[0], source);
-        OperandSpec predicate;
-        predicate.role = Role::kDestination;
-        predicate.type = Type::kPred;
-        good &= element(predicate, form, elements_of(operand)[1], source);
-      } else {
-        good &= element(spec, form, operand, source);
-        put({ValueKind::kRaw, true, true, false, exec::kPredicateTrash});
-      }
-      continue;
+    if (spec.optional && form.group == "texture" && is_depth_value(spec, operand))
+      return refuse_depth(source);
+    const bool is_pair = spec.pair && operand.kind == OperandKind::kPair;
+    good &= value(spec, form, is_pair ? elements_of(operand)[0] : operand, source);
+    if (is_pair) {
+      OperandSpec predicate;
+      predicate.role = Role::kDestination;
+      predicate.type = Type::kPred;
+      good &= element(predicate, form, elements_of(operand)[1], source);
+    } else if (spec.pair) {
+      put({ValueKind::kRaw, true, true, false, exec::kPredicateTrash});
     }
-    good &= element(spec, form, operand, source);
   }
+  if (next < operands.size() && form.group == "texture") return refuse_depth(source);
   if (next < operands.size()) {
     return error(operands[next].at, "'" + std::string(source.opcode) + "' has " +
                                         std::to_string(operands.size()) + " operands, which is too many");

@@ -293,6 +293,11 @@ bool FunctionLowering::address(const Operand& operand, bool second) {
         }
         break;
       case Resolved::Kind::kSymbol:
+        if (name.symbol.kind == SymbolKind::kReference) {
+          error(operand.at,
+                quoted(operand.name) + " is a texture, sampler or surface reference: it is no memory");
+          return false;
+        }
         current_.flags |= uniform;
         if (name.symbol.kind == SymbolKind::kDynamicShared) {
           ir_.uses_dynamic_shared = true;

@@ -16,14 +16,17 @@
 #include "protocol/base/result.h"
 #include "server/softgpu/exec/isa.h"
 #include "server/softgpu/exec/tier.h"
+#include "server/softgpu/ptx/reference.h"
 
 namespace outboard::softgpu::ptx {
 
 class Image;  // IR and decoded code of all functions; server/softgpu/ptx/image.h
 
-// Where a module-scope variable lives. Both are ordinary device memory here; the driver reports
-// constants separately (cuModuleGetGlobal finds both).
-enum class Space : uint8_t { kGlobal, kConstant };
+// Where a module-scope variable lives. Globals and constants are ordinary device memory here; the
+// driver reports constants separately (cuModuleGetGlobal finds both). The others are references:
+// objects without memory, whose "address" is a handle.
+enum class Space : uint8_t { kGlobal, kConstant, kTexture, kSampler, kSurface };
+constexpr bool is_reference(Space space) { return space >= Space::kTexture; }
 
 // `bytes` (4 or 8) at `offset` of the initial value become address(symbol) + addend. A symbol is
 // another variable, or a function, whose "address" is what an indirect call of ours understands.
@@ -44,6 +47,7 @@ struct Variable {
   std::vector<std::byte> initial;       // shorter than `bytes`: the rest is zero
   std::vector<Relocation> relocations;  // offsets lie within `bytes`
   bool managed = false;                 // declared .attribute(.managed)
+  ReferenceSettings reference;          // of a texture or sampler reference
   bool visible = false;                 // .visible, .weak or .common: findable by name from outside
 };
 

@@ -1,4 +1,5 @@
 // Variable declarations with types, alignment, array extents and initial values.
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -6,6 +7,17 @@
 #include "server/softgpu/ptx/parser.h"
 
 namespace outboard::softgpu::ptx {
+
+namespace {
+
+// Set by what is bound to the reference.
+bool is_image_property(std::string_view field) {
+  return field == "width" || field == "height" || field == "depth" || field == "channel_data_type" ||
+         field == "channel_order" || field == "array_size" || field == "num_mipmap_levels" ||
+         field == "num_samples" || field == "memory_layout";
+}
+
+}  // namespace
 
 // After the state space. `is_parameter`: of a function, where .ptr attributes may follow the type.
 bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out) {
@@ -44,9 +56,13 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
       if (!expect(')')) return false;
       continue;
     } else if (word == ".texref" || word == ".samplerref" || word == ".surfref") {
-      // An opaque reference holds a 64-bit object handle.
+      // Where one is a parameter, it holds a 64-bit handle.
       out.type = Type::kB64;
-      if (space == StateSpace::kGlobal) out.space = StateSpace::kTexture;
+      if (space == StateSpace::kGlobal) {
+        out.space = word == ".texref"    ? StateSpace::kTexture
+                    : word == ".surfref" ? StateSpace::kSurface
+                                         : StateSpace::kSampler;
+      }
     } else if (Type type = find_type(word.substr(1)); type != Type::kNone && type != Type::kPred) {
       out.type = type;
     } else if (out.type == Type::kNone && type == Type::kPred && space == StateSpace::kRegister) {
@@ -73,7 +89,15 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
   std::vector<uint64_t> extents;
   dimensions(out, extents);
   if (panic_) return false;
-  if (accept('=')) {
+  const bool is_reference = out.space == StateSpace::kTexture || out.space == StateSpace::kSampler ||
+                            out.space == StateSpace::kSurface;
+  if (is_reference && !extents.empty()) {
+    fail_here("'" + std::string(out.name) + "' is an array of references; a reference stands alone");
+    return false;
+  }
+  if (is_reference && accept('=')) {
+    reference_settings(out);
+  } else if (accept('=')) {
     if (vector > 1) extents.push_back(vector);
     if (out.bytes > kMaxInitialBytes) {
       fail_here("an initial value may have at most " + std::to_string(kMaxInitialBytes) + " bytes");
@@ -82,6 +106,44 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
     initializer(out, extents, 0, 0);
   }
   return !panic_;
+}
+
+// { field = value, ... }
+void Parser::reference_settings(VariableDeclaration& variable) {
+  constexpr std::string_view kAddressModes[] = {"wrap", "clamp_to_edge", "mirror", "clamp_to_border"};
+  ReferenceSettings& settings = variable.reference;
+  if (!expect('{')) return;
+  while (!token_.is('}') && !panic_) {
+    const std::string_view field = token_.text;
+    take();
+    if (!expect('=')) return;
+    const std::string_view word = token_.text;
+    const bool is_word = token_.kind == TokenKind::kIdentifier;
+    uint64_t number = 0;
+    if (is_word)
+      take();
+    else
+      number = integer_expression();
+    if (field == "normalized_coords") {
+      settings.normalized_coordinates = number != 0;
+    } else if (field == "force_unnormalized_coords") {
+      settings.force_unnormalized = number != 0;
+    } else if (field == "filter_mode" && (word == "nearest" || word == "linear")) {
+      settings.linear_filter = word == "linear";
+    } else if (field.starts_with("addr_mode_") && field.size() == 11 && field[10] >= '0' &&
+               field[10] <= '2') {
+      const auto* mode = std::find(std::begin(kAddressModes), std::end(kAddressModes), word);
+      // OpenCL's border, of zeros, is what a border is unless cuTexRefSetBorderColor says otherwise.
+      if (mode == std::end(kAddressModes) && word != "clamp_ogl")
+        return fail_here("'" + std::string(word) + "' is no address mode");
+      settings.address_modes[field[10] - '0'] =
+          static_cast<uint8_t>(word == "clamp_ogl" ? 3 : mode - std::begin(kAddressModes));
+    } else if (is_word || !is_image_property(field)) {
+      return fail_here("'" + std::string(field) + "' of a reference cannot have this value, or is unknown");
+    }
+    if (!accept(',')) break;
+  }
+  expect('}');
 }
 
 void Parser::dimensions(VariableDeclaration& variable, std::vector<uint64_t>& extents) {

@@ -51,6 +51,7 @@ class Parser {
   // parse_variable.cc
   bool variable(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out);
   void dimensions(VariableDeclaration& variable, std::vector<uint64_t>& extents);
+  void reference_settings(VariableDeclaration& variable);
   void initializer(VariableDeclaration& variable, const std::vector<uint64_t>& extents, size_t level,
                    uint64_t offset);
   void initial_value(VariableDeclaration& variable, uint64_t offset);

@@ -14,6 +14,7 @@ enum class SymbolKind : uint8_t {
   kShared,         // index of SharedVariable
   kDynamicShared,  // extern .shared array
   kFunction,       // index of functions
+  kReference,      // texture, sampler or surface: index of Program::variables(), whose address is a handle
 };
 
 struct Symbol {

@@ -26,6 +26,8 @@ void OUTBOARD_JOIN(add_all_forms_, OUTBOARD_ISA)(FormTable& table) {
   add_half_forms(table);
   add_async_copy_forms(table);
   add_video_forms(table);
+  add_texture_forms(table);
+  add_surface_forms(table);
 }
 
 }  // namespace outboard::softgpu::exec

@@ -1,37 +1,11 @@
 // atom and red: lane by lane in ascending order, and atomic towards other threads.
 #include "server/softgpu/exec/handlers/access.h"
+#include "server/softgpu/exec/handlers/modify.h"
 #include "server/softgpu/exec/handlers/table_text.h"
 
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct Add {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>)
-      return a + b;
-    else
-      return static_cast<T>(UnsignedOf<T>(a) + UnsignedOf<T>(b));
-  }
-};
-struct Exchange {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T, T b) const {
-    return b;
-  }
-};
-struct Min {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a < b ? a : b;
-  }
-};
-struct Max {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a > b ? a : b;
-  }
-};
 struct Inc {
   OUTBOARD_INLINE u32 operator()(u32 a, u32 b) const { return a >= b ? 0 : a + 1; }
 };
@@ -61,30 +35,6 @@ struct Pair {
            F{}(static_cast<u16>(a), static_cast<u16>(b));
   }
 };
-
-// The old value.
-template <typename T, typename F>
-OUTBOARD_INLINE T modify(std::byte* at, T operand, bool private_memory) {
-  using U = UnsignedOf<T>;
-  auto* word = reinterpret_cast<U*>(at);
-  if (private_memory) {
-    T old = bits_as<T>(*word);
-    *word = bits_as<U>(F{}(old, operand));
-    return old;
-  }
-  if constexpr (std::is_integral_v<T> && sizeof(T) >= 4) {
-    if constexpr (std::is_same_v<F, Add>)
-      return static_cast<T>(__atomic_fetch_add(word, static_cast<U>(operand), __ATOMIC_SEQ_CST));
-    if constexpr (std::is_same_v<F, Exchange>)
-      return static_cast<T>(__atomic_exchange_n(word, static_cast<U>(operand), __ATOMIC_SEQ_CST));
-  }
-  U old = __atomic_load_n(word, __ATOMIC_RELAXED);
-  for (;;) {
-    U fresh = bits_as<U>(F{}(bits_as<T>(old), operand));
-    if (__atomic_compare_exchange_n(word, &old, fresh, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-      return bits_as<T>(old);
-  }
-}
 
 // Op::aux: window, and whether the old value is wanted.
 constexpr u32 kReturns = 0x100;

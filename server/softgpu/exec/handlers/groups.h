@@ -25,6 +25,8 @@ void add_wmma_forms(FormTable& table);
 void add_half_forms(FormTable& table);
 void add_async_copy_forms(FormTable& table);
 void add_video_forms(FormTable& table);
+void add_texture_forms(FormTable& table);
+void add_surface_forms(FormTable& table);
 }  // namespace OUTBOARD_ISA
 
 }  // namespace outboard::softgpu::exec
