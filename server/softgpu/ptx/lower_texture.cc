@@ -68,6 +68,12 @@ bool FunctionLowering::texture(const OperandSpec& spec, const exec::Form& form, 
   coordinate.role = Role::kSource;
   const size_t count = spec.count + (spec.layer ? 1 : 0);
   const Operand& place = inside.back();
+  Resolved name;
+  if (place.kind == OperandKind::kName && resolve_register(place.name, name) &&
+      name.kind == Resolved::Kind::kVector && has_count(name.count, count)) {
+    for (uint32_t i = 0; i < count; ++i) put({ValueKind::kRegister, false, false, false, name.index + i});
+    return true;
+  }
   std::span<const Operand> parts = elements_of(place);
   if (place.kind != OperandKind::kVector && count == 1) parts = {&place, 1};
   if (!has_count(parts.size(), count)) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/softgpu/exec/launch.h"
+#include "server/softgpu/exec/texture.h"
 #include "server/softgpu/exec/thread_pool.h"
 
 namespace outboard::softgpu::exec {
@@ -65,6 +66,13 @@ class TestDevice : public Device {
   uint64_t global_timer_ns() const override { return clock_ += 1000; }
   ThreadPool& pool() override { return pool_; }
   bool interrupted() const override { return interrupt; }
+  std::shared_ptr<const TextureView> texture(uint64_t handle) const override {
+    return handle - kFirstView < views.size() ? views[handle - kFirstView] : nullptr;
+  }
+
+  // Textures, surfaces and samplers; the handle of the first, then consecutive.
+  static constexpr uint64_t kFirstView = 0x7000'0000;
+  std::vector<std::shared_ptr<const TextureView>> views;
 
   std::string output;
   std::atomic<bool> interrupt{false};

@@ -66,6 +66,8 @@ std::string kernel_text(const FormCase& test) {
 
 }  // namespace
 
+uint64_t view_handle(size_t index) { return TestDevice::kFirstView + index; }
+
 namespace {
 
 FormResult execute(const FormCase& test, const ptx::CompileOptions& options) {
@@ -74,8 +76,12 @@ FormResult execute(const FormCase& test, const ptx::CompileOptions& options) {
   auto program = ptx::compile(kernel_text(test), log, options);
   if (!program) return {1, log.error + "\n" + kernel_text(test), {}, {}};
   note_forms(test.code);
+  if (test.before) test.before();
   TestDevice device;
+  device.views = test.views;
   auto loaded = instantiate(*program, [&](const ptx::Variable& variable) -> Result<uint64_t> {
+    if (ptx::is_reference(variable.space))
+      return view_handle(static_cast<size_t>(variable.name.back() - '0'));
     return device.allocate(variable.bytes);
   });
   if (!loaded) return {1, loaded.error().message, {}, {}};

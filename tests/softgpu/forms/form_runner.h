@@ -6,11 +6,13 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include "server/softgpu/exec/isa.h"
+#include "server/softgpu/exec/texture.h"
 
 namespace outboard::softgpu::exec {
 
@@ -54,7 +56,13 @@ struct FormCase {
   std::vector<uint8_t> memory = {};  // global memory that the code may use
   std::string declarations = {};     // at the start of the kernel: .shared arrays and the like
   uint32_t lanes = 32;               // threads of the one warp
+  // Textures, surfaces and samplers with handles from view_handle(0) on. A reference that
+  // `declarations` has is bound to the one whose number ends its name.
+  std::vector<std::shared_ptr<const TextureView>> views = {};
+  std::function<void()> before = {};  // called before each time that the code runs
 };
+
+uint64_t view_handle(size_t index);
 
 struct FormResult {
   int code = 0;         // of the launch
