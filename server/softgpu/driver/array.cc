@@ -106,9 +106,7 @@ CUresult cuArrayGetDescriptor_v2(CUDA_ARRAY_DESCRIPTOR* descriptor, CUarray hand
 CUresult cuArrayDestroy(CUarray handle) {
   return with_platform([&](Platform& platform) -> CUresult {
     if (find<Array>(platform, handle) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    for (const auto& context : platform.handles().all<Context>()) {
-      for (const Point& point : context->all_tails()) point.wait();
-    }
+    wait_for_work(platform);
     platform.handles().remove<Array>(reinterpret_cast<uint64_t>(handle));
     return CUDA_SUCCESS;
   });
@@ -123,6 +121,28 @@ CUresult cuArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREMENTS* requiremen
     requirements->alignment = 512;
     return CUDA_SUCCESS;
   });
+}
+
+CUresult cuMipmappedArrayGetMemoryRequirements(CUDA_ARRAY_MEMORY_REQUIREMENTS* requirements,
+                                               CUmipmappedArray handle, CUdevice) {
+  return with_mipmap(handle, [&](MipmappedArray& mipmap) -> CUresult {
+    if (requirements == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    *requirements = {};
+    for (const auto& level : mipmap.levels) requirements->size += level->bytes();
+    requirements->alignment = 512;
+    return CUDA_SUCCESS;
+  });
+}
+
+// No array here is sparse or has planes.
+CUresult cuArrayGetSparseProperties(CUDA_ARRAY_SPARSE_PROPERTIES*, CUarray handle) {
+  return with_array(handle, [](Array&) { return CUDA_ERROR_INVALID_VALUE; });
+}
+CUresult cuMipmappedArrayGetSparseProperties(CUDA_ARRAY_SPARSE_PROPERTIES*, CUmipmappedArray handle) {
+  return with_mipmap(handle, [](MipmappedArray&) { return CUDA_ERROR_INVALID_VALUE; });
+}
+CUresult cuArrayGetPlane(CUarray*, CUarray handle, unsigned int) {
+  return with_array(handle, [](Array&) { return CUDA_ERROR_INVALID_VALUE; });
 }
 
 CUresult cuMipmappedArrayCreate(CUmipmappedArray* handle, const CUDA_ARRAY3D_DESCRIPTOR* descriptor,

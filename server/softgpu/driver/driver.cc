@@ -99,6 +99,12 @@ CUresult current_context(Context** context) {
   return CUDA_SUCCESS;
 }
 
+void wait_for_work(Platform& platform) {
+  for (const auto& context : platform.handles().all<Context>()) {
+    for (const Point& point : context->all_tails()) point.wait();
+  }
+}
+
 void copy_text(std::string_view text, char* to, size_t to_bytes) {
   if (to_bytes == 0) return;
   const size_t length = std::min(text.size(), to_bytes - 1);

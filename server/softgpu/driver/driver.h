@@ -122,6 +122,10 @@ CUresult with_stream(CUstream handle, F&& function, CUstream null_stream = CU_ST
   });
 }
 
+// Returns when nothing that is queued now in any stream is still to be done: before something goes
+// away that kernels name by handles only.
+void wait_for_work(Platform& platform);
+
 // Text for a caller's buffer, cut to fit and terminated.
 void copy_text(std::string_view text, char* to, size_t to_bytes);
 

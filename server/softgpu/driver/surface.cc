@@ -41,8 +41,10 @@ CUresult cuSurfObjectCreate(CUsurfObject* handle, const CUDA_RESOURCE_DESC* reso
 
 CUresult cuSurfObjectDestroy(CUsurfObject handle) {
   return with_platform([&](Platform& platform) -> CUresult {
-    return platform.handles().remove<SurfaceObject>(handle) == nullptr ? CUDA_ERROR_INVALID_VALUE
-                                                                       : CUDA_SUCCESS;
+    if (platform.handles().find<SurfaceObject>(handle) == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    wait_for_work(platform);
+    platform.handles().remove<SurfaceObject>(handle);
+    return CUDA_SUCCESS;
   });
 }
 
@@ -75,8 +77,11 @@ CUresult cuSurfRefSetArray(CUsurfref handle, CUarray array, unsigned int flags) 
     resource.res.array.hArray = array;
     SharedView view;
     const CUresult result = view_of(platform, resource, "cuSurfRefSetArray", &view);
-    if (result == CUDA_SUCCESS) reference.bind(array, std::move(view));
-    return result;
+    if (result != CUDA_SUCCESS) return result;
+    // What is queued was launched with what is bound now.
+    wait_for_work(platform);
+    reference.bind(array, std::move(view));
+    return CUDA_SUCCESS;
   });
 }
 

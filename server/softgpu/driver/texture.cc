@@ -41,10 +41,13 @@ CUresult cuTexObjectCreate(CUtexObject* handle, const CUDA_RESOURCE_DESC* resour
   });
 }
 
+// Programs destroy what a kernel that is still queued reads; real devices let that pass.
 CUresult cuTexObjectDestroy(CUtexObject handle) {
   return with_platform([&](Platform& platform) -> CUresult {
-    return platform.handles().remove<TextureObject>(handle) == nullptr ? CUDA_ERROR_INVALID_VALUE
-                                                                       : CUDA_SUCCESS;
+    if (platform.handles().find<TextureObject>(handle) == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    wait_for_work(platform);
+    platform.handles().remove<TextureObject>(handle);
+    return CUDA_SUCCESS;
   });
 }
 

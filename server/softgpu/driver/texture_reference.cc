@@ -21,12 +21,17 @@ CUresult with_reference(CUtexref handle, F&& function) noexcept {
   });
 }
 
-// function(Settings&)
+// function(Settings&). What is queued was launched with the settings of now.
+template <typename F>
+CUresult change(Platform& platform, TextureReference& reference, F&& function) {
+  wait_for_work(platform);
+  reference.change(function);
+  return CUDA_SUCCESS;
+}
 template <typename F>
 CUresult change(CUtexref handle, F&& function) noexcept {
-  return with_reference(handle, [&](Platform&, TextureReference& reference) -> CUresult {
-    reference.change(function);
-    return CUDA_SUCCESS;
+  return with_reference(handle, [&](Platform& platform, TextureReference& reference) {
+    return change(platform, reference, function);
   });
 }
 
@@ -40,12 +45,11 @@ CUresult read(T* out, CUtexref handle, F&& function) noexcept {
   });
 }
 
-CUresult bind(TextureReference& reference, const CUDA_RESOURCE_DESC& resource) {
-  reference.change([&](Settings& settings) {
+CUresult bind(Platform& platform, TextureReference& reference, const CUDA_RESOURCE_DESC& resource) {
+  return change(platform, reference, [&](Settings& settings) {
     settings.resource = resource;
     settings.bound = true;
   });
-  return CUDA_SUCCESS;
 }
 
 uint64_t texture_alignment(Platform& platform) {
@@ -81,9 +85,10 @@ CUresult cuTexRefCreate(CUtexref* reference) {
 }
 
 CUresult cuTexRefDestroy(CUtexref handle) {
-  return with_platform([&](Platform& platform) -> CUresult {
-    const auto gone = platform.handles().remove<TextureReference>(reinterpret_cast<uint64_t>(handle));
-    return gone == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
+  return with_reference(handle, [&](Platform& platform, TextureReference& reference) -> CUresult {
+    wait_for_work(platform);
+    platform.handles().remove<TextureReference>(reference.handle());
+    return CUDA_SUCCESS;
   });
 }
 
@@ -94,7 +99,7 @@ CUresult cuTexRefSetArray(CUtexref handle, CUarray array, unsigned int flags) {
     CUDA_RESOURCE_DESC resource{};
     resource.resType = CU_RESOURCE_TYPE_ARRAY;
     resource.res.array.hArray = array;
-    return bind(reference, resource);
+    return bind(platform, reference, resource);
   });
 }
 
@@ -105,7 +110,7 @@ CUresult cuTexRefSetMipmappedArray(CUtexref handle, CUmipmappedArray mipmap, uns
     CUDA_RESOURCE_DESC resource{};
     resource.resType = CU_RESOURCE_TYPE_MIPMAPPED_ARRAY;
     resource.res.mipmap.hMipmappedArray = mipmap;
-    return bind(reference, resource);
+    return bind(platform, reference, resource);
   });
 }
 
@@ -123,7 +128,7 @@ CUresult cuTexRefSetAddress_v2(size_t* offset, CUtexref handle, CUdeviceptr addr
     resource.res.linear.numChannels = settings.channels;
     resource.res.linear.sizeInBytes = bytes + rest;
     if (offset != nullptr) *offset = rest;
-    return bind(reference, resource);
+    return bind(platform, reference, resource);
   });
 }
 
@@ -139,7 +144,7 @@ CUresult cuTexRefSetAddress2D_v3(CUtexref handle, const CUDA_ARRAY_DESCRIPTOR* d
     resource.res.pitch2D.width = descriptor->Width;
     resource.res.pitch2D.height = descriptor->Height;
     resource.res.pitch2D.pitchInBytes = pitch;
-    return bind(reference, resource);
+    return bind(platform, reference, resource);
   });
 }
 // The older one lets a driver copy what is not aligned; nothing here needs that.
