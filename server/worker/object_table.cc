@@ -11,6 +11,11 @@ bool ObjectTable::known_kind(HandleKind kind) {
   return kind > HandleKind::kNone && kind < HandleKind::kLimit;
 }
 
+// Unloading a module ends these.
+bool ObjectTable::goes_with_module(HandleKind kind) {
+  return kind == HandleKind::kFunction || kind == HandleKind::kTexRef || kind == HandleKind::kSurfRef;
+}
+
 ObjectTable::Slot& ObjectTable::make_slot(std::vector<std::unique_ptr<Page>>& pages, uint32_t index) {
   const size_t page = index / kPageSlots;
   if (page >= pages.size()) pages.resize(page + 1);
@@ -43,7 +48,13 @@ Status ObjectTable::insert(HandleKind kind, Handle handle, uint64_t native, Obje
   std::lock_guard lock(mutex_);
   Directory& objects = directory(kind);
   Slot& slot = make_slot(objects.client_pages, handle.index);
-  if (slot.live) return violation("is in use");
+  if (slot.live) {
+    if (!goes_with_module(kind) || handle.generation <= slot.generation) return violation("is in use");
+    // That is not told one by one: the client just uses the index anew.
+    const Handle old{handle.index, slot.generation};
+    if (auto it = objects.by_native.find(slot.native); it != objects.by_native.end() && it->second == old)
+      objects.by_native.erase(it);
+  }
   slot = Slot{native, handle.generation, true, origin};
   objects.by_native[native] = handle;
   return {};

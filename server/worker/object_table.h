@@ -30,7 +30,8 @@ class ObjectTable {
   static constexpr uint32_t kMaxServerIndex = 1u << 22;
 
   // Names a new object by the client's handle. kProtocolViolation if the handle is null, out of
-  // range or taken: a client that errs here can no longer be trusted about anything else.
+  // range or taken: a client that errs here can no longer be trusted about anything else. A newer
+  // generation of a function or reference takes the place of the old one, which went with its module.
   Status insert(wire::HandleKind kind, wire::Handle handle, uint64_t native, ObjectOrigin origin);
 
   // Names an object that the driver made known: the handle it already has, else a new one with an
@@ -68,6 +69,7 @@ class ObjectTable {
   };
 
   static bool known_kind(wire::HandleKind kind);
+  static bool goes_with_module(wire::HandleKind kind);
   Directory& directory(wire::HandleKind kind) { return directories_[static_cast<size_t>(kind)]; }
   const Directory& directory(wire::HandleKind kind) const { return directories_[static_cast<size_t>(kind)]; }
   const Slot* slot(wire::HandleKind kind, wire::Handle handle) const;

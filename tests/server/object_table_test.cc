@@ -55,6 +55,18 @@ TEST(ObjectTable, HostileHandlesAreViolations) {
   EXPECT_EQ(table.count(), 1u);
 }
 
+TEST(ObjectTable, ANewerGenerationReplacesWhatWentWithItsModule) {
+  ObjectTable objects;
+  ASSERT_TRUE(objects.insert(HandleKind::kFunction, {1, 1}, 100, {}));
+  ASSERT_TRUE(objects.insert(HandleKind::kFunction, {1, 2}, 200, {}));
+  EXPECT_FALSE(objects.find(HandleKind::kFunction, {1, 1}));
+  EXPECT_FALSE(objects.handle_of(HandleKind::kFunction, 100));
+  EXPECT_EQ(objects.find(HandleKind::kFunction, {1, 2}), 200u);
+  EXPECT_EQ(objects.count(HandleKind::kFunction), 1u);
+  EXPECT_FALSE(objects.insert(HandleKind::kFunction, {1, 2}, 300, {}));
+  EXPECT_FALSE(objects.insert(HandleKind::kFunction, {1, 1}, 300, {}));
+}
+
 TEST(ObjectTable, AdoptsOnceAndReusesNumbersWithAnotherGeneration) {
   ObjectTable table;
   const auto first = table.adopt(HandleKind::kGraphNode, 0x10, kOrigin);
