@@ -56,6 +56,11 @@ class Emitter {
     call_handler(index);
     leave();
   }
+  // The interpreter goes on at `index`.
+  void leave_at(uint32_t index) {
+    a.lea(x86::rax, x86::ptr(anchor.code, static_cast<int32_t>(index * sizeof(Op))));
+    leave();
+  }
   // rax is the next instruction.
   void leave() { a.jmp(leave_); }
   // Code that is out of the way of the main path, made at the end.

@@ -37,9 +37,9 @@ class Translator {
       e_.go_to(index);
       instruction(native, interpreted);
     }
-    // Control never gets here; should it, the interpreter says what is wrong.
+    // A function ends with an exit or a return; nothing of ours stands behind it.
     e_.rows.flush();
-    e_.a.ud2();
+    e_.leave_at(function_.end);
     for (const auto& [index, entry] : entries_) emit_entry(index, entry);
     e_.finish();
   }
