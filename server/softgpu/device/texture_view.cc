@@ -1,4 +1,6 @@
 // From the descriptions of the C interface to what kernels read.
+#include <algorithm>
+
 #include "server/softgpu/device/array.h"
 #include "server/softgpu/device/attributes.h"
 #include "server/softgpu/device/device.h"
@@ -104,6 +106,12 @@ CUresult use_memory(Platform& platform, CUdeviceptr address, uint64_t width, uin
                   "a texture in linear memory of " + number(width) + " by " + number(height) +
                       " texels was asked for; at most " + number(most_width) + " by " + number(most_height) +
                       " are possible");
+  if (view.linear) {
+    // Real devices ask for no more than an address, and programs claim more than they have; texels
+    // beyond the allocation read as zero, like those beyond the texture.
+    const auto held = platform.memory().find(address);
+    if (held) width = std::min<uint64_t>(width, (held->end() - address) / view.texel_bytes);
+  }
   const uint64_t row_bytes = width * view.texel_bytes;
   const uint64_t pitch_align = limit(CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT);
   const uint64_t most_pitch = limit(CU_DEVICE_ATTRIBUTE_MAXIMUM_TEXTURE2D_LINEAR_PITCH);

@@ -136,9 +136,14 @@ TEST_F(TextureTest, LinearMemoryAndPitch) {
   // What cannot be is said at once.
   linear.res.linear.devPtr = memory + 4;
   make_texture(linear, clamped(), nullptr, CUDA_ERROR_INVALID_VALUE);
-  linear.res.linear.devPtr = memory;
-  linear.res.linear.sizeInBytes = size_t{1} << 24;
+  linear.res.linear.devPtr = 512;
   make_texture(linear, clamped(), nullptr, CUDA_ERROR_INVALID_VALUE);
+  // Claiming more than there is is allowed: the texture ends where its allocation does.
+  const CUdeviceptr tail = numbers(128 + 10);
+  linear.res.linear.devPtr = tail + 512;
+  linear.res.linear.sizeInBytes = size_t{1} << 24;
+  EXPECT_EQ(run("by_index", {out_, make_texture(linear, clamped())}), CUDA_SUCCESS);
+  EXPECT_EQ(read(out_, 32)[9], 128u + 10);
   pitch.res.pitch2D.pitchInBytes = 32;
   make_texture(pitch, clamped(), nullptr, CUDA_ERROR_INVALID_VALUE);
   pitch.res.pitch2D.pitchInBytes = 65;
