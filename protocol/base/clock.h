@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 
 namespace outboard {
 
@@ -37,5 +38,10 @@ class ManualClock final : public Clock {
   std::chrono::nanoseconds elapsed() const { return std::chrono::nanoseconds(elapsed_ns_.load()); }
   std::atomic<int64_t> elapsed_ns_{1'000'000'000};
 };
+
+// The steady clock as a number (CLOCK_MONOTONIC), which all processes of a machine read alike.
+inline uint64_t monotonic_ns() {
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
 
 }  // namespace outboard

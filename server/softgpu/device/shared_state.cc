@@ -69,12 +69,6 @@ struct SharedState::File {
   Slot slots[kMaxProcesses];
 };
 
-uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
-}
-
 std::unique_ptr<SharedState> SharedState::open(const std::string& folder, uint32_t ordinal) {
   void* at = MAP_FAILED;
   if (!folder.empty()) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/base/clock.h"
 #include "protocol/base/result.h"
 
 namespace outboard::softgpu {
@@ -63,8 +64,5 @@ class SharedState {
   mutable std::mutex mutex_;  // guards this process's busy bookkeeping
   unsigned running_ = 0;
 };
-
-// CLOCK_MONOTONIC, which all processes of a machine read alike.
-uint64_t monotonic_ns();
 
 }  // namespace outboard::softgpu

@@ -108,7 +108,7 @@ void Cta::fill_numbers(const Warp& warp) {
   std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
 }
 
-bool Cta::prepare(Launch& for_launch, RangeCache& ranges) {
+bool Cta::prepare(Launch& for_launch) {
   launch = &for_launch;
   launch_serial_ = 0;
   const ptx::FunctionCode& entry = *launch->entry;
@@ -133,7 +133,6 @@ bool Cta::prepare(Launch& for_launch, RangeCache& ranges) {
     warp.index = i;
     warp.cta = this;
     warp.launch = launch;
-    warp.ranges = &ranges;
     warp.shared = shared.data();
     warp.shared_bytes = launch->shared_bytes;
     warp.local = local_.data() + local_stride * i;
@@ -145,7 +144,7 @@ bool Cta::prepare(Launch& for_launch, RangeCache& ranges) {
 }
 
 bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
-  if (launch_serial_ != for_launch.serial && !prepare(for_launch, ranges)) return false;
+  if (launch_serial_ != for_launch.serial && !prepare(for_launch)) return false;
   number = cta_number;
   present_ = launch->threads;
   for (Barrier& barrier : barriers_) barrier = Barrier{};

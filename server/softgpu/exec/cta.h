@@ -74,7 +74,7 @@ struct Cta {
   };
 
   // What all CTAs of a launch have alike.
-  bool prepare(Launch& launch, RangeCache& ranges);
+  bool prepare(Launch& launch);
   void fill_specials(const Warp& warp);
   // And what each has for itself.
   void fill_numbers(const Warp& warp);

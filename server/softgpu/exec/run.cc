@@ -1,11 +1,11 @@
 // run(): a grid on the device's threads.
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <thread>
 
+#include "protocol/base/clock.h"
 #include "server/softgpu/exec/constants.h"
 #include "server/softgpu/exec/cta.h"
 #include "server/softgpu/exec/device_launch.h"
@@ -25,10 +25,6 @@ constexpr uint32_t kIdleRoundsCooperative = 1;
 constexpr size_t kMaxResident = 4096;
 constexpr uint32_t kRecursionStackBytes = 16 * 1024;
 constexpr size_t kWorkspaceBytes = 4096;
-
-uint64_t monotonic_ns() {
-  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
 
 LaunchResult refuse(int code, std::string message) { return {code, std::move(message)}; }
 

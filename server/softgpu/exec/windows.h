@@ -11,9 +11,6 @@ inline constexpr unsigned kWindowShift = 40;
 inline constexpr uint64_t kSharedWindow = 0x81ull << kWindowShift;
 inline constexpr uint64_t kLocalWindow = 0x82ull << kWindowShift;
 inline constexpr uint64_t kParamWindow = 0x83ull << kWindowShift;
-// Which of them a memory instruction names: part of exec::Op::aux.
-enum class Window : uint32_t { kGeneric, kGlobal, kShared, kLocal, kParam };
-
 // Function addresses: kFunctionWindow + 16 * (1 + index in the image).
 inline constexpr uint64_t kFunctionWindow = 0x84ull << kWindowShift;
 

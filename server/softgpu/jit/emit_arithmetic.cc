@@ -1,4 +1,5 @@
 // Arithmetic on whole rows, integers and floats.
+#include "server/softgpu/jit/emit_rows.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
@@ -9,14 +10,6 @@ namespace Inst = x86::Inst;
 constexpr uint8_t kUnordered = 3, kEqual = 0;  // of VCMPPS
 constexpr uint8_t kSubnormal = 0x20;           // of VFPCLASSPS
 constexpr uint32_t kSignBit = 0x8000'0000;
-
-// d = a OP b
-void integer(Emitter& e, uint32_t instruction, uint32_t count) {
-  const Parts a = e.rows.read(e.op().r[1], count), b = e.rows.read(e.op().r[2], count);
-  const Parts d = e.rows.fresh(count);
-  for (uint32_t i = 0; i < count; ++i) e.a.emit(instruction, d[i], a[i], b[i]);
-  e.result(e.op().r[0], d);
-}
 
 // d = a * b + c, the low half
 void multiply_add(Emitter& e, uint32_t multiply, uint32_t count) {
@@ -31,16 +24,6 @@ void multiply_add(Emitter& e, uint32_t multiply, uint32_t count) {
   e.result(e.op().r[0], d);
 }
 
-// Eight 32-bit lanes of a row to the 64-bit lanes of `to`.
-void widen(Emitter& e, const x86::Zmm& to, const Parts& from, uint32_t part) {
-  if (part % 2 == 0) {
-    e.a.vpmovzxdq(to, from[part / 2].ymm());
-  } else {
-    e.a.vextracti64x4(to.ymm(), from[part / 2], 1);
-    e.a.vpmovzxdq(to, to.ymm());
-  }
-}
-
 // d (64 bits) = a * b (32 bits) [+ c]; `count` is 1 if there is a c.
 void multiply_wide(Emitter& e, uint32_t multiply, uint32_t adds) {
   const Parts a = e.rows.read(e.op().r[1], 2), b = e.rows.read(e.op().r[2], 2);
@@ -48,8 +31,8 @@ void multiply_wide(Emitter& e, uint32_t multiply, uint32_t adds) {
   if (adds) c = e.rows.read(e.op().r[3], 4);
   const Parts d = e.rows.fresh(4);
   for (uint32_t i = 0; i < 4; ++i) {
-    widen(e, x86::zmm0, a, i);
-    widen(e, x86::zmm1, b, i);
+    emit_widen(e, Inst::kIdVpmovzxdq, x86::zmm0, a, i);
+    emit_widen(e, Inst::kIdVpmovzxdq, x86::zmm1, b, i);
     e.a.emit(multiply, d[i], x86::zmm0, x86::zmm1);
     if (adds) e.a.vpaddq(d[i], d[i], c[i]);
   }
@@ -184,42 +167,34 @@ void sign(Emitter& e, uint32_t instruction, uint32_t) {
   e.result(e.op().r[0], d);
 }
 
-// From 32-bit lanes to 32-bit lanes.
-void convert(Emitter& e, uint32_t instruction, uint32_t) {
-  const Parts a = e.rows.read(e.op().r[1], 2);
-  const Parts d = e.rows.fresh(2);
-  for (uint32_t i = 0; i < 2; ++i) e.a.emit(instruction, d[i], a[i]);
-  e.result(e.op().r[0], d);
-}
-
 constexpr Rule kRules[] = {
-    {"add.u16", integer, Inst::kIdVpaddw, 1},
-    {"add.u32", integer, Inst::kIdVpaddd, 2},
-    {"add.u64", integer, Inst::kIdVpaddq, 4},
-    {"sub.u16", integer, Inst::kIdVpsubw, 1},
-    {"sub.u32", integer, Inst::kIdVpsubd, 2},
-    {"sub.u64", integer, Inst::kIdVpsubq, 4},
-    {"add.s16", integer, Inst::kIdVpaddw, 1},
-    {"add.s32", integer, Inst::kIdVpaddd, 2},
-    {"add.s64", integer, Inst::kIdVpaddq, 4},
-    {"sub.s16", integer, Inst::kIdVpsubw, 1},
-    {"sub.s32", integer, Inst::kIdVpsubd, 2},
-    {"sub.s64", integer, Inst::kIdVpsubq, 4},
-    {"mul.lo.u16", integer, Inst::kIdVpmullw, 1},
-    {"mul.lo.u32", integer, Inst::kIdVpmulld, 2},
-    {"mul.lo.u64", integer, Inst::kIdVpmullq, 4},
-    {"min.u16", integer, Inst::kIdVpminuw, 1},
-    {"min.s16", integer, Inst::kIdVpminsw, 1},
-    {"min.u32", integer, Inst::kIdVpminud, 2},
-    {"min.s32", integer, Inst::kIdVpminsd, 2},
-    {"min.u64", integer, Inst::kIdVpminuq, 4},
-    {"min.s64", integer, Inst::kIdVpminsq, 4},
-    {"max.u16", integer, Inst::kIdVpmaxuw, 1},
-    {"max.s16", integer, Inst::kIdVpmaxsw, 1},
-    {"max.u32", integer, Inst::kIdVpmaxud, 2},
-    {"max.s32", integer, Inst::kIdVpmaxsd, 2},
-    {"max.u64", integer, Inst::kIdVpmaxuq, 4},
-    {"max.s64", integer, Inst::kIdVpmaxsq, 4},
+    {"add.u16", emit_binary, Inst::kIdVpaddw, 1},
+    {"add.u32", emit_binary, Inst::kIdVpaddd, 2},
+    {"add.u64", emit_binary, Inst::kIdVpaddq, 4},
+    {"sub.u16", emit_binary, Inst::kIdVpsubw, 1},
+    {"sub.u32", emit_binary, Inst::kIdVpsubd, 2},
+    {"sub.u64", emit_binary, Inst::kIdVpsubq, 4},
+    {"add.s16", emit_binary, Inst::kIdVpaddw, 1},
+    {"add.s32", emit_binary, Inst::kIdVpaddd, 2},
+    {"add.s64", emit_binary, Inst::kIdVpaddq, 4},
+    {"sub.s16", emit_binary, Inst::kIdVpsubw, 1},
+    {"sub.s32", emit_binary, Inst::kIdVpsubd, 2},
+    {"sub.s64", emit_binary, Inst::kIdVpsubq, 4},
+    {"mul.lo.u16", emit_binary, Inst::kIdVpmullw, 1},
+    {"mul.lo.u32", emit_binary, Inst::kIdVpmulld, 2},
+    {"mul.lo.u64", emit_binary, Inst::kIdVpmullq, 4},
+    {"min.u16", emit_binary, Inst::kIdVpminuw, 1},
+    {"min.s16", emit_binary, Inst::kIdVpminsw, 1},
+    {"min.u32", emit_binary, Inst::kIdVpminud, 2},
+    {"min.s32", emit_binary, Inst::kIdVpminsd, 2},
+    {"min.u64", emit_binary, Inst::kIdVpminuq, 4},
+    {"min.s64", emit_binary, Inst::kIdVpminsq, 4},
+    {"max.u16", emit_binary, Inst::kIdVpmaxuw, 1},
+    {"max.s16", emit_binary, Inst::kIdVpmaxsw, 1},
+    {"max.u32", emit_binary, Inst::kIdVpmaxud, 2},
+    {"max.s32", emit_binary, Inst::kIdVpmaxsd, 2},
+    {"max.u64", emit_binary, Inst::kIdVpmaxuq, 4},
+    {"max.s64", emit_binary, Inst::kIdVpmaxsq, 4},
     {"neg.s16", negate, Inst::kIdVpsubw, 1},
     {"neg.s32", negate, Inst::kIdVpsubd, 2},
     {"neg.s64", negate, Inst::kIdVpsubq, 4},
@@ -252,8 +227,8 @@ constexpr Rule kRules[] = {
     {"max.f32", extremum, Inst::kIdVmaxps},
     {"neg.f32", sign, Inst::kIdVpxord},
     {"abs.f32", sign, Inst::kIdVpandd},
-    {"cvt.rn.f32.s32", convert, Inst::kIdVcvtdq2ps},
-    {"cvt.rn.f32.u32", convert, Inst::kIdVcvtudq2ps},
+    {"cvt.rn.f32.s32", emit_unary, Inst::kIdVcvtdq2ps, 2},
+    {"cvt.rn.f32.u32", emit_unary, Inst::kIdVcvtudq2ps, 2},
 };
 
 }  // namespace

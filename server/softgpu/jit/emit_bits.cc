@@ -1,17 +1,11 @@
 // Logic, shifts, moves and changes of width.
+#include "server/softgpu/jit/emit_rows.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
 namespace {
 
 namespace Inst = x86::Inst;
-
-void logic(Emitter& e, uint32_t instruction, uint32_t count) {
-  const Parts a = e.rows.read(e.op().r[1], count), b = e.rows.read(e.op().r[2], count);
-  const Parts d = e.rows.fresh(count);
-  for (uint32_t i = 0; i < count; ++i) e.a.emit(instruction, d[i], a[i], b[i]);
-  e.result(e.op().r[0], d);
-}
 
 void complement(Emitter& e, uint32_t, uint32_t count) {
   constexpr uint8_t kNotFirst = 0x0f;  // of VPTERNLOG
@@ -38,32 +32,13 @@ void lop3(Emitter& e, uint32_t, uint32_t) {
   e.result(op.r[0], d);
 }
 
-// Counts beyond the width give what PTX wants: zeros, or copies of the sign.
-void shift32(Emitter& e, uint32_t instruction, uint32_t) { logic(e, instruction, 2); }
-
-void widen(Emitter& e, uint32_t instruction, const x86::Zmm& to, const Parts& from, uint32_t part) {
-  if (part % 2 == 0) {
-    e.a.emit(instruction, to, from[part / 2].ymm());
-  } else {
-    e.a.vextracti64x4(to.ymm(), from[part / 2], 1);
-    e.a.emit(instruction, to, to.ymm());
-  }
-}
-
 void shift64(Emitter& e, uint32_t instruction, uint32_t) {
   const Parts a = e.rows.read(e.op().r[1], 4), counts = e.rows.read(e.op().r[2], 2);
   const Parts d = e.rows.fresh(4);
   for (uint32_t i = 0; i < 4; ++i) {
-    widen(e, Inst::kIdVpmovzxdq, x86::zmm0, counts, i);
+    emit_widen(e, Inst::kIdVpmovzxdq, x86::zmm0, counts, i);
     e.a.emit(instruction, d[i], a[i], x86::zmm0);
   }
-  e.result(e.op().r[0], d);
-}
-
-void move(Emitter& e, uint32_t, uint32_t count) {
-  const Parts a = e.rows.read(e.op().r[1], count);
-  const Parts d = e.rows.fresh(count);
-  for (uint32_t i = 0; i < count; ++i) e.a.vmovdqa64(d[i], a[i]);
   e.result(e.op().r[0], d);
 }
 
@@ -71,7 +46,7 @@ void move(Emitter& e, uint32_t, uint32_t count) {
 void widen_row(Emitter& e, uint32_t instruction, uint32_t count) {
   const Parts a = e.rows.read(e.op().r[1], count / 2);
   const Parts d = e.rows.fresh(count);
-  for (uint32_t i = 0; i < count; ++i) widen(e, instruction, d[i], a, i);
+  for (uint32_t i = 0; i < count; ++i) emit_widen(e, instruction, d[i], a, i);
   e.result(e.op().r[0], d);
 }
 
@@ -112,8 +87,8 @@ void pack(Emitter& e, uint32_t, uint32_t) {
   const Parts a = e.rows.read(e.op().r[1], 2), b = e.rows.read(e.op().r[2], 2);
   const Parts d = e.rows.fresh(4);
   for (uint32_t i = 0; i < 4; ++i) {
-    widen(e, Inst::kIdVpmovzxdq, x86::zmm0, a, i);
-    widen(e, Inst::kIdVpmovzxdq, d[i], b, i);
+    emit_widen(e, Inst::kIdVpmovzxdq, x86::zmm0, a, i);
+    emit_widen(e, Inst::kIdVpmovzxdq, d[i], b, i);
     e.a.vpsllq(d[i], d[i], 32);
     e.a.vporq(d[i], d[i], x86::zmm0);
   }
@@ -121,29 +96,30 @@ void pack(Emitter& e, uint32_t, uint32_t) {
 }
 
 constexpr Rule kRules[] = {
-    {"and.b16", logic, Inst::kIdVpandd, 1},
-    {"and.b32", logic, Inst::kIdVpandd, 2},
-    {"and.b64", logic, Inst::kIdVpandd, 4},
-    {"or.b16", logic, Inst::kIdVpord, 1},
-    {"or.b32", logic, Inst::kIdVpord, 2},
-    {"or.b64", logic, Inst::kIdVpord, 4},
-    {"xor.b16", logic, Inst::kIdVpxord, 1},
-    {"xor.b32", logic, Inst::kIdVpxord, 2},
-    {"xor.b64", logic, Inst::kIdVpxord, 4},
+    {"and.b16", emit_binary, Inst::kIdVpandd, 1},
+    {"and.b32", emit_binary, Inst::kIdVpandd, 2},
+    {"and.b64", emit_binary, Inst::kIdVpandd, 4},
+    {"or.b16", emit_binary, Inst::kIdVpord, 1},
+    {"or.b32", emit_binary, Inst::kIdVpord, 2},
+    {"or.b64", emit_binary, Inst::kIdVpord, 4},
+    {"xor.b16", emit_binary, Inst::kIdVpxord, 1},
+    {"xor.b32", emit_binary, Inst::kIdVpxord, 2},
+    {"xor.b64", emit_binary, Inst::kIdVpxord, 4},
     {"not.b16", complement, 0, 1},
     {"not.b32", complement, 0, 2},
     {"not.b64", complement, 0, 4},
     {"lop3.b32", lop3, 0},
-    {"shl.b32", shift32, Inst::kIdVpsllvd},
-    {"shr.u32", shift32, Inst::kIdVpsrlvd},
-    {"shr.s32", shift32, Inst::kIdVpsravd},
+    // Counts beyond the width give what PTX wants: zeros, or copies of the sign.
+    {"shl.b32", emit_binary, Inst::kIdVpsllvd, 2},
+    {"shr.u32", emit_binary, Inst::kIdVpsrlvd, 2},
+    {"shr.s32", emit_binary, Inst::kIdVpsravd, 2},
     {"shl.b64", shift64, Inst::kIdVpsllvq},
     {"shr.u64", shift64, Inst::kIdVpsrlvq},
     {"shr.s64", shift64, Inst::kIdVpsravq},
-    {"mov.b16", move, 0, 1},
-    {"mov.b32", move, 0, 2},
-    {"mov.b64", move, 0, 4},
-    {"cvta.to.global.u64", move, 0, 4},
+    {"mov.b16", emit_unary, Inst::kIdVmovdqa64, 1},
+    {"mov.b32", emit_unary, Inst::kIdVmovdqa64, 2},
+    {"mov.b64", emit_unary, Inst::kIdVmovdqa64, 4},
+    {"cvta.to.global.u64", emit_unary, Inst::kIdVmovdqa64, 4},
     {"widen.u32.u16", widen_row, Inst::kIdVpmovzxwd, 2},
     {"widen.s32.s16", widen_row, Inst::kIdVpmovsxwd, 2},
     {"widen.u64.u32", widen_row, Inst::kIdVpmovzxdq, 4},

@@ -1,5 +1,5 @@
 // Comparison, selection and logic on predicates.
-#include "server/softgpu/jit/emit_memory.h"
+#include "server/softgpu/exec/form_aux.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
@@ -45,13 +45,11 @@ void compare(Emitter& e, uint32_t instruction, uint32_t comparison, const Parts&
   as.kmovd(x86::eax, x86::k1);
 }
 
-enum : uint32_t { kCombineAnd = 1, kCombineOr = 2, kCombineXor = 3, kCombineMask = 3 };  // of setp's aux
-
 void combine(Emitter& e, const x86::Gp& value, const x86::Gp& other) {
-  switch (e.op().aux & kCombineMask) {
-    case kCombineAnd: e.a.and_(value, other); break;
-    case kCombineOr: e.a.or_(value, other); break;
-    case kCombineXor: e.a.xor_(value, other); break;
+  switch (e.op().aux & exec::kCombineMask) {
+    case exec::kCombineAnd: e.a.and_(value, other); break;
+    case exec::kCombineOr: e.a.or_(value, other); break;
+    case exec::kCombineXor: e.a.xor_(value, other); break;
     default: break;
   }
 }
@@ -61,7 +59,7 @@ void set_predicates(Emitter& e, uint32_t instruction, uint32_t comparison, uint3
   const Op& op = e.op();
   const Parts a = e.rows.read_any_nan(op.r[2], count), b = e.rows.read_any_nan(op.r[3], count);
   compare(e, instruction, comparison, a, b);
-  if (op.aux & kCombineMask) e.load_predicate(x86::edx, op.r[4]);
+  if (op.aux & exec::kCombineMask) e.load_predicate(x86::edx, op.r[4]);
   const bool both = op.r[1] != exec::kPredicateTrash;
   if (both) {
     e.a.mov(x86::ecx, x86::eax);
@@ -153,32 +151,8 @@ constexpr Rule kRules[] = {
     {"not.pred", predicate_move, 1},
 };
 
-#define OUTBOARD_LOADS(space, vector)                                                      \
-  {"ld." space vector "u8", emit_load, 1, 1}, {"ld." space vector "u16", emit_load, 2, 1}, \
-      {"ld." space vector "u32", emit_load, 4, 2}, {"ld." space vector "u64", emit_load, 8, 4}
-#define OUTBOARD_STORES(space)                                                 \
-  {"st." space "u8", emit_store, 1, 1}, {"st." space "u16", emit_store, 2, 1}, \
-      {"st." space "u32", emit_store, 4, 2}, {"st." space "u64", emit_store, 8, 4}
-
-constexpr Rule kMemoryRules[] = {
-    OUTBOARD_LOADS("", ""),
-    OUTBOARD_LOADS("", "v2."),
-    OUTBOARD_LOADS("", "v4."),
-    OUTBOARD_LOADS("global.", ""),
-    OUTBOARD_LOADS("global.", "v2."),
-    OUTBOARD_LOADS("global.", "v4."),
-    OUTBOARD_LOADS("shared.", ""),
-    OUTBOARD_LOADS("shared.", "v2."),
-    OUTBOARD_LOADS("shared.", "v4."),
-    OUTBOARD_LOADS("param.", ""),
-    OUTBOARD_STORES(""),
-    OUTBOARD_STORES("global."),
-    OUTBOARD_STORES("shared."),
-};
-
 }  // namespace
 
 std::span<const Rule> compare_rules() { return kRules; }
-std::span<const Rule> memory_rules() { return kMemoryRules; }
 
 }  // namespace outboard::softgpu::jit

@@ -1,6 +1,7 @@
 #include "server/softgpu/jit/emit_memory.h"
 
-#include "server/softgpu/exec/windows.h"
+#include "server/softgpu/exec/form_aux.h"
+#include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
 namespace {
@@ -19,7 +20,7 @@ struct Access {
   uint32_t bytes;     // per element
   uint32_t elements;  // per lane
   uint32_t address;   // operand: row, then offset
-  Window window = static_cast<Window>(e.op().aux & 0xff);
+  Window window = static_cast<Window>(e.op().aux & exec::kWindowMask);
   bool is32 = e.op().flags & exec::kAddress32;
   bool uniform = e.op().flags & exec::kUniformAddress;
   int shape = kNoShape;
@@ -135,15 +136,15 @@ void check(const Access& access, uint32_t length) {
   a.jc(access.slow);
   switch (access.window) {
     case Window::kShared:
-      a.mov(x86::edx, x86::dword_ptr(e.anchor.warp, offset_of(&exec::Warp::shared_bytes)));
+      a.mov(x86::edx, x86::dword_ptr(e.anchor.warp, offsetof(exec::Warp, shared_bytes)));
       break;
     case Window::kParam:
-      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offset_of(&exec::Warp::launch)));
+      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, launch)));
       a.mov(x86::edx, x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)));
       break;
     default: {
       const asmjit::Label found = a.newLabel(), look = a.newLabel(), slow = access.slow;
-      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offset_of(&exec::Warp::ranges)));
+      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, ranges)));
       a.mov(x86::esi, x86::dword_ptr(x86::rdx, kRangeLast));
       static_assert(sizeof(exec::MemoryRange) == 24);
       a.lea(x86::rsi, x86::ptr(x86::rsi, x86::rsi, 1));
@@ -177,7 +178,7 @@ x86::Mem data_at(const Access& access, uint32_t offset) {
 
 void load_base(const Access& access) {
   if (access.window != Window::kParam) return;
-  access.e.a.mov(x86::rdi, x86::qword_ptr(access.e.anchor.warp, offset_of(&exec::Warp::launch)));
+  access.e.a.mov(x86::rdi, x86::qword_ptr(access.e.anchor.warp, offsetof(exec::Warp, launch)));
   access.e.a.mov(x86::rdi, x86::qword_ptr(x86::rdi, offsetof(exec::Launch, params)));
 }
 
@@ -235,10 +236,10 @@ bool can_be_contiguous(const Access& access) {
   return access.elements == 1 || (access.bytes == 4 && access.elements <= 4);
 }
 
-}  // namespace
-
-void emit_load(Emitter& e, uint32_t bytes, uint32_t count) {
-  const uint32_t elements = e.op().aux >> 8 & 0xff;
+// `bytes` per element in memory, `count` registers per row. Scattered addresses, partial guards and
+// everything that fails are left to the interpreter.
+void load(Emitter& e, uint32_t bytes, uint32_t count) {
+  const uint32_t elements = e.op().aux >> exec::kElementsShift & exec::kElementsMask;
   Access access{e, bytes, elements, elements};
   if (!measure(access) || elements > 4) return e.interpret();
   auto& a = e.a;
@@ -282,8 +283,8 @@ void emit_load(Emitter& e, uint32_t bytes, uint32_t count) {
   });
 }
 
-void emit_store(Emitter& e, uint32_t bytes, uint32_t count) {
-  const uint32_t elements = e.op().aux >> 8 & 0xff;
+void store(Emitter& e, uint32_t bytes, uint32_t count) {
+  const uint32_t elements = e.op().aux >> exec::kElementsShift & exec::kElementsMask;
   Access access{e, bytes, elements, 0};
   if (elements != 1 || access.uniform || !measure(access)) return e.interpret();
   auto& a = e.a;
@@ -309,11 +310,38 @@ void emit_store(Emitter& e, uint32_t bytes, uint32_t count) {
   });
 }
 
+#define OUTBOARD_LOADS(space, vector)                                            \
+  {"ld." space vector "u8", load, 1, 1}, {"ld." space vector "u16", load, 2, 1}, \
+      {"ld." space vector "u32", load, 4, 2}, {"ld." space vector "u64", load, 8, 4}
+#define OUTBOARD_STORES(space)                                                                         \
+  {"st." space "u8", store, 1, 1}, {"st." space "u16", store, 2, 1}, {"st." space "u32", store, 4, 2}, \
+      {"st." space "u64", store, 8, 4}
+
+constexpr Rule kRules[] = {
+    OUTBOARD_LOADS("", ""),
+    OUTBOARD_LOADS("", "v2."),
+    OUTBOARD_LOADS("", "v4."),
+    OUTBOARD_LOADS("global.", ""),
+    OUTBOARD_LOADS("global.", "v2."),
+    OUTBOARD_LOADS("global.", "v4."),
+    OUTBOARD_LOADS("shared.", ""),
+    OUTBOARD_LOADS("shared.", "v2."),
+    OUTBOARD_LOADS("shared.", "v4."),
+    OUTBOARD_LOADS("param.", ""),
+    OUTBOARD_STORES(""),
+    OUTBOARD_STORES("global."),
+    OUTBOARD_STORES("shared."),
+};
+
+}  // namespace
+
+std::span<const Rule> memory_rules() { return kRules; }
+
 void emit_find_range(Emitter& e) {
   auto& a = e.a;
   const asmjit::Label again = a.newLabel(), further = a.newLabel();
   a.bind(e.find_range);
-  a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offset_of(&exec::Warp::ranges)));
+  a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, ranges)));
   a.mov(x86::rdi, x86::rdx);
   a.xor_(x86::esi, x86::esi);
   a.bind(again);

@@ -1,5 +1,7 @@
 #include "server/softgpu/jit/emitter.h"
 
+#include <algorithm>
+
 #include "server/softgpu/jit/emit_memory.h"
 
 namespace outboard::softgpu::jit {
@@ -12,23 +14,16 @@ Emitter::Emitter(asmjit::CodeHolder& holder, const ptx::Image& image)
   find_range = a.newLabel();
   leave_ = a.newLabel();
   enter = a.newLabel();
-  for (size_t i = 0; i < image.constants.size(); ++i) {
-    const ptx::Constant& constant = image.constants[i];
-    if (constant.kind == ptx::Constant::Kind::kPlain) immediates_[image.constant_offsets[i]] = constant.bits;
-  }
-}
-
-uint32_t Emitter::next() const {
-  uint32_t index = at_ + 1;
-  while (index < image_.code.size() && image_.code[index].run == nullptr) ++index;
-  return index;
 }
 
 bool Emitter::immediate(uint32_t operand, uint64_t& bits) const {
   if ((operand & 3) != exec::kBankConstants) return false;
-  const auto found = immediates_.find(operand & ~3u);
-  if (found == immediates_.end()) return false;
-  bits = found->second;
+  // The bank is filled in the constants' order.
+  const std::vector<uint32_t>& offsets = image_.constant_offsets;
+  const auto found = std::lower_bound(offsets.begin(), offsets.end(), operand & ~(exec::kRowUnit - 1));
+  const ptx::Constant& constant = image_.constants[static_cast<size_t>(found - offsets.begin())];
+  if (constant.kind != ptx::Constant::Kind::kPlain) return false;
+  bits = constant.bits;
   return true;
 }
 
@@ -81,15 +76,19 @@ void Emitter::call_handler(uint32_t index) {
   a.call(x86::rax);
 }
 
-void Emitter::interpret() {
-  rows.flush();
-  call_handler(at_);
-  // It goes on behind the instruction with all lanes, or the interpreter's loop takes over.
-  a.lea(x86::rcx, x86::ptr(anchor.code, static_cast<int32_t>(next() * sizeof(Op))));
+// The same; it goes on at `next` with all lanes, or the interpreter's loop takes over.
+void Emitter::call_and_expect(uint32_t index, uint32_t next) {
+  call_handler(index);
+  a.lea(x86::rcx, x86::ptr(anchor.code, static_cast<int32_t>(next * sizeof(Op))));
   a.cmp(x86::rax, x86::rcx);
   a.jne(leave_);
-  a.cmp(x86::dword_ptr(anchor.warp, offset_of(&exec::Warp::active)), -1);
+  a.cmp(x86::dword_ptr(anchor.warp, offsetof(exec::Warp, active)), -1);
   a.jne(leave_);
+}
+
+void Emitter::interpret() {
+  rows.flush();
+  call_and_expect(at_, next());
 }
 
 void Emitter::interpret_and_leave() {
@@ -100,12 +99,7 @@ void Emitter::interpret_and_leave() {
 void Emitter::interpret_beside(uint32_t index, uint32_t next, const RowCache::Snapshot& cached,
                                const std::vector<uint32_t>& written) {
   rows.store(cached);
-  call_handler(index);
-  a.lea(x86::rcx, x86::ptr(anchor.code, static_cast<int32_t>(next * sizeof(Op))));
-  a.cmp(x86::rax, x86::rcx);
-  a.jne(leave_);
-  a.cmp(x86::dword_ptr(anchor.warp, offset_of(&exec::Warp::active)), -1);
-  a.jne(leave_);
+  call_and_expect(index, next);
   rows.load(cached, written);
 }
 
@@ -134,12 +128,12 @@ void Emitter::emit_enter() {
   for (const x86::Gp& saved : {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15}) a.push(saved);
   a.sub(x86::rsp, kFrameBytes);
   a.mov(anchor.warp, x86::rdi);
-  const int32_t bank = offset_of(&exec::Warp::bank);
+  const int32_t bank = offsetof(exec::Warp, bank);
   a.mov(anchor.registers, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankRegisters));
   a.mov(anchor.constants, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankConstants));
-  a.mov(anchor.predicates, x86::qword_ptr(x86::rdi, offset_of(&exec::Warp::predicates)));
-  a.mov(anchor.code, x86::qword_ptr(x86::rdi, offset_of(&exec::Warp::code)));
-  a.mov(anchor.shared, x86::qword_ptr(x86::rdi, offset_of(&exec::Warp::shared)));
+  a.mov(anchor.predicates, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, predicates)));
+  a.mov(anchor.code, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, code)));
+  a.mov(anchor.shared, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, shared)));
   a.jmp(x86::rax);
 }
 

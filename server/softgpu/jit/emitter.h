@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/softgpu/exec/warp.h"
+#include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/row_cache.h"
 #include "server/softgpu/ptx/image.h"
 
@@ -33,8 +34,8 @@ class Emitter {
     rows.begin();
     if (rows.empty()) shapes_ = 0;
   }
-  // The next executed instruction's index: long instructions take several Ops.
-  uint32_t next() const;
+  // The next instruction's index.
+  uint32_t next() const { return next_instruction(image_, at_); }
 
   // Writes `parts` to the row, for the lanes that the guard lets through.
   void result(uint32_t operand, const Parts& parts, Nans nans = Nans::kCanonical, bool flushed = false);
@@ -100,6 +101,7 @@ class Emitter {
   void emit_enter();
   void emit_leave();
   void call_handler(uint32_t index);
+  void call_and_expect(uint32_t index, uint32_t next);
 
   const ptx::Image& image_;
   uint32_t at_ = 0;
@@ -109,17 +111,9 @@ class Emitter {
   std::unordered_map<uint32_t, asmjit::Label> data32_;
   std::map<std::pair<uint32_t, uint32_t>, asmjit::Label> every_;
   std::map<std::pair<uint32_t, bool>, asmjit::Label> multiples_;
-  std::unordered_map<uint32_t, uint64_t> immediates_;  // by offset in the constant bank
 };
 
 // Emits the current instruction; `what` and `count` come from its rule (semantics.h).
 using Emit = void (*)(Emitter&, uint32_t what, uint32_t count);
-
-template <typename T>
-int32_t offset_of(T exec::Warp::* member) {
-  alignas(exec::Warp) static const std::byte storage[sizeof(exec::Warp)] = {};
-  const auto* warp = reinterpret_cast<const exec::Warp*>(storage);
-  return static_cast<int32_t>(reinterpret_cast<const std::byte*>(&(warp->*member)) - storage);
-}
 
 }  // namespace outboard::softgpu::jit

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
@@ -27,9 +28,8 @@ Liveness::Liveness(const ptx::Image& image, const ptx::FunctionCode& function)
 // Only rows that machine code writes matter: others are never newer in a register.
 void Liveness::number_rows() {
   std::unordered_map<uint32_t, uint32_t> widths;
-  for (uint32_t index = function_.entry; index < function_.end; ++index) {
+  for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
     const Op& op = image_.code[index];
-    if (op.run == nullptr) continue;
     for (const RowUse& use : row_uses(op)) {
       const uint32_t operand = op.operand(use.slot), count = count_of(op, use);
       if (!is_register_row(operand)) continue;
@@ -42,24 +42,13 @@ void Liveness::number_rows() {
 }
 
 void Liveness::split_blocks() {
-  std::vector<bool> begins(function_.end - function_.entry + 1, false);
-  const auto begin_at = [&](int64_t index) {
-    if (index >= function_.entry && index < function_.end)
-      begins[static_cast<size_t>(index) - function_.entry] = true;
-  };
-  begin_at(function_.entry);
-  for (uint32_t index = function_.entry; index < function_.end; ++index) {
-    const Op& op = image_.code[index];
-    if (op.run == nullptr) continue;
-    const Flow flow = flow_of(op);
-    if (flow == Flow::kOn || flow == Flow::kSuspend) continue;
-    if (flow == Flow::kBranch) begin_at(op.imm);
-    if (flow == Flow::kIndexed) {
-      for (uint32_t target : image_.branch_tables[static_cast<size_t>(op.imm)]) begin_at(target);
-    }
-    uint32_t behind = index + 1;
-    while (behind < function_.end && image_.code[behind].run == nullptr) ++behind;
-    begin_at(behind);
+  // A block also begins behind whatever does not just go on.
+  std::vector<bool> begins = branch_targets(image_, function_);
+  for (uint32_t index = function_.entry; index < function_.end;) {
+    const Flow flow = flow_of(image_.code[index]);
+    index = next_instruction(image_, index);
+    if (index < function_.end && flow != Flow::kOn && flow != Flow::kSuspend)
+      begins[index - function_.entry] = true;
   }
   for (uint32_t index = function_.entry; index < function_.end; ++index) {
     if (!begins[index - function_.entry]) continue;
@@ -111,7 +100,7 @@ void Liveness::step_back(uint32_t index, Rows& live) const {
   const std::span<const RowUse> uses = row_uses(op);
   if (find_rule(op) == nullptr) {
     // Whatever might be a row may be read.
-    for (uint32_t at = index; at < function_.end && (at == index || image_.code[at].run == nullptr); ++at) {
+    for (uint32_t at = index; at < next_instruction(image_, index); ++at) {
       for (uint32_t operand : image_.code[at].r) set(operand, true);
     }
     return;

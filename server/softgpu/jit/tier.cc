@@ -1,5 +1,6 @@
 #include "server/softgpu/jit/tier.h"
 
+#include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/semantics.h"
 #include "server/softgpu/ptx/image.h"
 
@@ -25,9 +26,9 @@ void TranslatingTier::translate_all(uint32_t function) {
     State& state = functions_[index];
     const ptx::FunctionCode& code = image_.functions[index];
     if (state.done.load(std::memory_order_relaxed) || !code.defined) continue;
-    for (uint32_t at = code.entry; at < code.end; ++at) {
+    for (uint32_t at = code.entry; at < code.end; at = next_instruction(image_, at)) {
       const exec::Op& op = image_.code[at];
-      if (op.run != nullptr && flow_of(op) == Flow::kCall) waiting.push_back(static_cast<uint32_t>(op.imm));
+      if (flow_of(op) == Flow::kCall) waiting.push_back(static_cast<uint32_t>(op.imm));
     }
     state.translation = translate(image_, code);
     state.done.store(true, std::memory_order_release);

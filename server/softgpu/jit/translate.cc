@@ -3,6 +3,7 @@
 #include <map>
 
 #include "server/softgpu/exec/isa.h"
+#include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/liveness.h"
 #include "server/softgpu/jit/semantics.h"
 
@@ -27,12 +28,14 @@ class Errors : public asmjit::ErrorHandler {
 class Translator {
  public:
   Translator(asmjit::CodeHolder& holder, const ptx::Image& image, const ptx::FunctionCode& function)
-      : image_(image), function_(function), live_(image, function), e_(holder, image) {}
+      : image_(image),
+        function_(function),
+        targets_(branch_targets(image, function)),
+        live_(image, function),
+        e_(holder, image) {}
 
   void run(uint32_t& native, uint32_t& interpreted) {
-    find_blocks();
-    for (uint32_t index = function_.entry; index < function_.end; ++index) {
-      if (image_.code[index].run == nullptr) continue;
+    for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
       start(index);
       e_.go_to(index);
       instruction(native, interpreted);
@@ -51,21 +54,6 @@ class Translator {
 
  private:
   bool inside(int64_t index) const { return index >= function_.entry && index < function_.end; }
-  bool& block_begins(int64_t index) { return begins_[static_cast<size_t>(index) - function_.entry]; }
-
-  void find_blocks() {
-    begins_ = std::make_unique<bool[]>(function_.end - function_.entry + 1);
-    block_begins(function_.entry) = true;
-    for (uint32_t index = function_.entry; index < function_.end; ++index) {
-      const Op& op = image_.code[index];
-      if (op.run == nullptr) continue;
-      const Flow flow = flow_of(op);
-      if (flow == Flow::kBranch && inside(op.imm)) block_begins(op.imm) = true;
-      if (flow == Flow::kIndexed) {
-        for (uint32_t target : image_.branch_tables[static_cast<size_t>(op.imm)]) block_begins(target) = true;
-      }
-    }
-  }
 
   asmjit::Label label(uint32_t index) {
     auto [place, is_new] = entries_.try_emplace(index);
@@ -75,7 +63,7 @@ class Translator {
 
   // Code that may be entered from elsewhere finds all rows in memory.
   void start(uint32_t index) {
-    if (!block_begins(index) && !entered_) return;
+    if (!targets_[index - function_.entry] && !entered_) return;
     e_.rows.flush(needed_at(index));
     e_.a.bind(label(index));
     entered_ = false;
@@ -119,7 +107,7 @@ class Translator {
     e_.rows.store(e_.rows.snapshot(), needed_at(target));
     if (target <= e_.at()) {
       const asmjit::Label spent = a.newLabel();
-      a.dec(x86::dword_ptr(e_.anchor.warp, offset_of(&exec::Warp::budget)));
+      a.dec(x86::dword_ptr(e_.anchor.warp, offsetof(exec::Warp, budget)));
       a.js(spent);
       leave_beside(spent, {});
     }
@@ -143,7 +131,7 @@ class Translator {
     a.align(asmjit::AlignMode::kCode, 16);
     a.bind(entry.door);
     const asmjit::Label partial = a.newLabel();
-    a.cmp(x86::dword_ptr(x86::rdi, offset_of(&exec::Warp::active)), -1);
+    a.cmp(x86::dword_ptr(x86::rdi, offsetof(exec::Warp, active)), -1);
     a.jne(partial);
     a.lea(x86::rax, x86::ptr(entry.body));
     a.jmp(e_.enter);
@@ -154,9 +142,9 @@ class Translator {
 
   const ptx::Image& image_;
   const ptx::FunctionCode& function_;
+  const std::vector<bool> targets_;
   const Liveness live_;
   Emitter e_;
-  std::unique_ptr<bool[]> begins_;
   bool entered_ = false;  // the interpreter may come back to the next instruction
   std::map<uint32_t, Entry> entries_;
 };

@@ -60,7 +60,7 @@ class SharedStateSource final : public Source {
   }
 
   Result<BusyPercent> busy(size_t device) override {
-    return BusyPercent{states_[device]->utilisation_percent(softgpu::monotonic_ns()), 0};
+    return BusyPercent{states_[device]->utilisation_percent(monotonic_ns()), 0};
   }
 
   Result<std::vector<ProcessUse>> processes(size_t device) override {

@@ -139,22 +139,38 @@ TEST_P(CallsTest, EndlessKernelsCanBeStopped) {
   EXPECT_EQ(result.code, 702) << result.message;
 }
 
-TEST(Interruption, EndsLoopsThatWaitForNothing) {
-  ptx::JitLog log;
-  auto program = ptx::compile(".version 8.0\n.target sm_90\n.address_size 64\n.entry k() { L: bra L; }", log);
-  ASSERT_TRUE(program) << log.error;
+// A kernel that never ends, on a device of its own.
+struct EndlessKernel {
+  explicit EndlessKernel(decltype(ptx::CompileOptions::tier) tier = nullptr) {
+    ptx::JitLog log;
+    ptx::CompileOptions options;
+    options.tier = tier;
+    auto compiled =
+        ptx::compile(".version 8.0\n.target sm_90\n.address_size 64\n.entry k() { L: bra L; }", log, options);
+    EXPECT_TRUE(compiled) << log.error;
+    if (!compiled) return;
+    auto loaded =
+        instantiate(*compiled, [](const ptx::Variable&) -> Result<uint64_t> { return uint64_t{0}; });
+    EXPECT_TRUE(loaded);
+    if (!loaded) return;
+    module = *loaded;
+    request.module = module.get();
+    request.kernel = module->program().find_kernel("k");
+  }
   TestDevice device;
-  auto loaded = instantiate(*program, [](const ptx::Variable&) -> Result<uint64_t> { return uint64_t{0}; });
-  ASSERT_TRUE(loaded);
+  std::shared_ptr<const LoadedModule> module;
   LaunchRequest request;
-  request.module = loaded->get();
-  request.kernel = (*program)->find_kernel("k");
-  request.grid = {5};
+};
+
+TEST(Interruption, EndsLoopsThatWaitForNothing) {
+  EndlessKernel endless;
+  ASSERT_NE(endless.module, nullptr);
+  endless.request.grid = {5};
   std::thread stopper([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
-    device.interrupt = true;
+    endless.device.interrupt = true;
   });
-  LaunchResult result = run(request, device);
+  LaunchResult result = run(endless.request, endless.device);
   stopper.join();
   EXPECT_EQ(result.code, 702) << result.message;
 }
@@ -162,21 +178,11 @@ TEST(Interruption, EndsLoopsThatWaitForNothing) {
 TEST(Interruption, EndsLaunchesWhoseTimeIsUp) {
   // In either tier.
   for (auto tier : {decltype(ptx::CompileOptions::tier){nullptr}, &jit::make_eager_tier}) {
-    ptx::JitLog log;
-    ptx::CompileOptions options;
-    options.tier = tier;
-    auto program =
-        ptx::compile(".version 8.0\n.target sm_90\n.address_size 64\n.entry k() { L: bra L; }", log, options);
-    ASSERT_TRUE(program) << log.error;
-    TestDevice device;
-    auto loaded = instantiate(*program, [](const ptx::Variable&) -> Result<uint64_t> { return uint64_t{0}; });
-    ASSERT_TRUE(loaded);
-    LaunchRequest request;
-    request.module = loaded->get();
-    request.kernel = (*program)->find_kernel("k");
-    request.block = {64};
-    request.time_limit_ns = 20'000'000;
-    const LaunchResult result = run(request, device);
+    EndlessKernel endless(tier);
+    ASSERT_NE(endless.module, nullptr);
+    endless.request.block = {64};
+    endless.request.time_limit_ns = 20'000'000;
+    const LaunchResult result = run(endless.request, endless.device);
     EXPECT_EQ(result.code, 702);
     EXPECT_NE(result.message.find("kernel k was stopped"), std::string::npos) << result.message;
   }

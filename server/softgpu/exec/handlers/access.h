@@ -2,6 +2,7 @@
 // lie side by side. Included by the groups that touch memory.
 #pragma once
 
+#include "server/softgpu/exec/form_aux.h"
 #include "server/softgpu/exec/handlers/lanes.h"
 #include "server/softgpu/exec/memory.h"
 #include "server/softgpu/exec/windows.h"

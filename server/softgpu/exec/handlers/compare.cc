@@ -1,4 +1,5 @@
 // Comparison and selection: setp, set, selp, slct, testp is with the floats' classes here too.
+#include "server/softgpu/exec/form_aux.h"
 #include "server/softgpu/exec/handlers/float_bits.h"
 #include "server/softgpu/exec/handlers/table_text.h"
 
@@ -91,15 +92,8 @@ struct Nan {
   }
 };
 
-// Op::aux
-enum : u32 {
-  kCombineNone = 0,
-  kCombineAnd = 1,
-  kCombineOr = 2,
-  kCombineXor = 3,
-  kCombineMask = 3,
-  kFlush = 4
-};
+// Op::aux, besides what form_aux.h has.
+constexpr u32 kFlush = 4;
 
 template <typename T, typename F>
 OUTBOARD_INLINE u32 compare_rows(const T* a, const T* b, bool flush) {

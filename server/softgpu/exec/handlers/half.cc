@@ -8,13 +8,13 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct Add {
+struct HalfAdd {
   template <typename T>
   OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
     return a + b;
   }
 };
-struct Sub {
+struct HalfSub {
   template <typename T>
   OUTBOARD_INLINE f32 operator()(f32 a, f32 b) const {
     return a - b;
@@ -307,10 +307,10 @@ void add_type(FormTable& t, const char* type, const char* bits) {
       u32 aux = flush.aux | range.aux;
       t.add(Pattern("fma.rn", flush.text, range.text, ".", type).text, three.text, fma<T, Pairs>, aux);
       if (range.aux == kRelu) continue;
-      t.add(Pattern("add[.rn]", flush.text, range.text, ".", type).text, two.text, arithmetic<T, Pairs, Add>,
-            aux);
-      t.add(Pattern("sub[.rn]", flush.text, range.text, ".", type).text, two.text, arithmetic<T, Pairs, Sub>,
-            aux);
+      t.add(Pattern("add[.rn]", flush.text, range.text, ".", type).text, two.text,
+            arithmetic<T, Pairs, HalfAdd>, aux);
+      t.add(Pattern("sub[.rn]", flush.text, range.text, ".", type).text, two.text,
+            arithmetic<T, Pairs, HalfSub>, aux);
       t.add(Pattern("mul[.rn]", flush.text, range.text, ".", type).text, two.text, arithmetic<T, Pairs, Mul>,
             aux);
     }

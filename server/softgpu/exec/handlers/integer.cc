@@ -12,12 +12,6 @@ template <typename T>
 using Double = std::conditional_t<std::is_signed_v<T>, typename IntegerOf<2 * sizeof(T)>::Signed,
                                   typename IntegerOf<2 * sizeof(T)>::Unsigned>;
 
-struct Add {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return static_cast<T>(Wide<T>(a) + Wide<T>(b));
-  }
-};
 struct Sub {
   template <typename T>
   OUTBOARD_INLINE T operator()(T a, T b) const {
@@ -126,18 +120,6 @@ struct Neg {
   template <typename T>
   OUTBOARD_INLINE T operator()(T a) const {
     return static_cast<T>(-Wide<T>(a));
-  }
-};
-struct Min {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a < b ? a : b;
-  }
-};
-struct Max {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a > b ? a : b;
   }
 };
 template <typename F>

@@ -185,7 +185,28 @@ OUTBOARD_INLINE uint32_t compare(const T* a, const T* b, F f) {
   return mask_of(result);
 }
 
-// Operators that several groups apply.
+// Operators that several groups apply. Sums of integers wrap.
+struct Add {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>)
+      return a + b;
+    else
+      return static_cast<T>(UnsignedOf<T>(a) + UnsignedOf<T>(b));
+  }
+};
+struct Min {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a < b ? a : b;
+  }
+};
+struct Max {
+  template <typename T>
+  OUTBOARD_INLINE T operator()(T a, T b) const {
+    return a > b ? a : b;
+  }
+};
 struct And {
   template <typename T>
   OUTBOARD_INLINE T operator()(T a, T b) const {

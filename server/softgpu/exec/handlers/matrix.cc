@@ -13,9 +13,8 @@ template <bool ACol, bool BCol, typename D, typename C>
 const Op* mma_quad_pairs(Warp& warp, const Op* op) {
   constexpr u32 kD = std::is_same_v<D, AccumulateF32> ? 8 : 4, kC = std::is_same_v<C, AccumulateF32> ? 8 : 4;
   constexpr u32 kOperands = kD + 4 + kC;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   alignas(64) f32 a[4][8][4], b[4][4][8], sum[4][8][8];
   // Where element i of a lane's accumulator is.
   auto row_of = [](bool is_f32, u32 lane, u32 i) {
@@ -51,9 +50,8 @@ OUTBOARD_INLINE void transpose(u16* to, const u16* from) {
 }
 
 const Op* movmatrix(Warp& warp, const Op* op) {
-  if (warp.mask(op) == 0) return op + 1;
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<2>(warp, op, other)) return other;
   alignas(64) u16 moved[2 * kLanes];
   transpose(moved, warp.row<const u16>(op->r[1]));
   u16* to = warp.row<u16>(op->r[0]);
@@ -83,9 +81,8 @@ OUTBOARD_INLINE std::byte* matrix_row(Warp& warp, const Op* op, u32 address_oper
 
 template <u32 Count, bool Transpose, bool Generic>
 const Op* ldmatrix(Warp& warp, const Op* op) {
-  if (warp.mask(op) == 0) return behind<Count + 2>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<Count + 2>(warp, op, other)) return other;
   alignas(64) u16 loaded[Count][2 * kLanes];
   for (u32 row = 0; row < 8 * Count; ++row) {
     const std::byte* from = matrix_row<Generic>(warp, op, Count, row);
@@ -105,9 +102,8 @@ const Op* ldmatrix(Warp& warp, const Op* op) {
 
 template <u32 Count, bool Transpose, bool Generic>
 const Op* stmatrix(Warp& warp, const Op* op) {
-  if (warp.mask(op) == 0) return behind<Count + 2>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<Count + 2>(warp, op, other)) return other;
   for (u32 row = 0; row < 8 * Count; ++row) {
     std::byte* to = matrix_row<Generic>(warp, op, 0, row);
     if (to == nullptr) return nullptr;

@@ -22,6 +22,18 @@ OUTBOARD_INLINE const Op* behind(const Op* op) {
   return op + 1 + (Operands - 1) / kInlineOperands;
 }
 
+// Waits for all lanes of the warp, which an instruction of `Operands` operands is for. False if it is
+// not to be executed now: `other` is what the handler returns.
+template <u32 Operands>
+OUTBOARD_INLINE bool gather_all(Warp& warp, const Op* op, const Op*& other) {
+  other = behind<Operands>(op);
+  if (warp.mask(op) == 0) return false;
+  bool together = false;
+  const Op* elsewhere = warp.converge(kAllLanes, op, together);
+  if (!together) other = elsewhere;
+  return together;
+}
+
 // Element types. Raw is what a register row holds, Value what is computed with.
 struct F16 {
   using Raw = u32;
@@ -69,16 +81,18 @@ struct F64 {
 };
 
 // Accumulators: how many registers hold the 2 * M / 8 elements of a lane.
-struct AccumulateF32 {
-  using Value = f32;
+template <typename T>
+struct AccumulateFloat {
+  using Value = T;
   static constexpr u32 registers(u32 m) { return m / 4; }
-  OUTBOARD_INLINE static f32 get(Warp& warp, const Op* op, u32 first, u32 c, u32 lane) {
-    return warp.row<const f32>(op->operand(first + c))[lane];
+  OUTBOARD_INLINE static T get(Warp& warp, const Op* op, u32 first, u32 c, u32 lane) {
+    return warp.row<const T>(op->operand(first + c))[lane];
   }
-  OUTBOARD_INLINE static void put(Warp& warp, const Op* op, u32 c, u32 lane, f32 value) {
-    warp.row<f32>(op->operand(c))[lane] = value;
+  OUTBOARD_INLINE static void put(Warp& warp, const Op* op, u32 c, u32 lane, T value) {
+    warp.row<T>(op->operand(c))[lane] = value;
   }
 };
+using AccumulateF32 = AccumulateFloat<f32>;
 struct AccumulateF16 {
   using Value = f32;
   static constexpr u32 registers(u32 m) { return m / 8; }
@@ -101,16 +115,7 @@ struct AccumulateS32 {
     warp.row<s32>(op->operand(c))[lane] = static_cast<s32>(static_cast<u32>(static_cast<u64>(value)));
   }
 };
-struct AccumulateF64 {
-  using Value = f64;
-  static constexpr u32 registers(u32 m) { return m / 4; }
-  OUTBOARD_INLINE static f64 get(Warp& warp, const Op* op, u32 first, u32 c, u32 lane) {
-    return warp.row<const f64>(op->operand(first + c))[lane];
-  }
-  OUTBOARD_INLINE static void put(Warp& warp, const Op* op, u32 c, u32 lane, f64 value) {
-    warp.row<f64>(op->operand(c))[lane] = value;
-  }
-};
+using AccumulateF64 = AccumulateFloat<f64>;
 
 // sum[n] = a * b over the K axis, for one row of A and all N columns of B.
 template <u32 K, u32 N, typename V>
@@ -184,9 +189,8 @@ template <u32 M, u32 K, typename A, typename B, typename D, typename C>
 const Op* mma(Warp& warp, const Op* op) {
   constexpr u32 kD = D::registers(M), kA = M * K / 32 / A::kPerRegister, kB = 8 * K / 32 / B::kPerRegister;
   constexpr u32 kC = C::registers(M), kOperands = kD + kA + kB + kC;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   using Value = typename A::Value;
   alignas(64) Value a[M][K], b[K][8], sum[M][8];
   load_a<M, K, A>(warp, op, kD, a);
@@ -219,9 +223,8 @@ const Op* mma(Warp& warp, const Op* op) {
 template <u32 M, u32 K, bool And>
 const Op* mma_bits(Warp& warp, const Op* op) {
   constexpr u32 kD = M / 4, kA = M * K / 1024, kB = 8 * K / 1024, kOperands = 2 * kD + kA + kB;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   constexpr u32 kWords = K / 32;
   u32 a[M][kWords], b[8][kWords];
   for (u32 lane = 0; lane < kLanes; ++lane) {

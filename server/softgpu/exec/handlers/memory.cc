@@ -6,10 +6,11 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-// Op::aux: window, elements and whether programs spin on it.
 constexpr u32 aux_of(Window window, u32 elements, bool spins) {
-  return static_cast<u32>(window) | elements << 8 | (spins ? 1u << 16 : 0);
+  return static_cast<u32>(window) | elements << kElementsShift | (spins ? kSpins : 0);
 }
+OUTBOARD_INLINE Window window_of(const Op* op) { return static_cast<Window>(op->aux & kWindowMask); }
+OUTBOARD_INLINE u32 elements_of(const Op* op) { return op->aux >> kElementsShift & kElementsMask; }
 
 template <typename T>
 OUTBOARD_INLINE T read(const std::byte* from) {
@@ -67,15 +68,12 @@ template <typename M, typename R>
 const Op* load(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
-  u32 elements = op->aux >> 8 & 0xff;
-  if (op->aux >> 16) warp.may_spin();
-  if (elements == 1 && is_plain_shared(op, static_cast<Window>(op->aux & 0xff), mask) &&
-      load_shared<M, R>(warp, op))
-    return op + 1;
+  u32 elements = elements_of(op);
+  if (op->aux & kSpins) warp.may_spin();
+  if (elements == 1 && is_plain_shared(op, window_of(op), mask) && load_shared<M, R>(warp, op)) return op + 1;
   u32 bytes = static_cast<u32>(sizeof(M)) * elements;
   Access access;
-  Layout layout =
-      resolve(static_cast<Window>(op->aux & 0xff), warp, op, elements, mask, bytes, false, access);
+  Layout layout = resolve(window_of(op), warp, op, elements, mask, bytes, false, access);
   if (layout == Layout::kFault) return nullptr;
   bool all = warp.covers_all(mask);
   for (u32 e = 0; e < elements; ++e) {
@@ -109,13 +107,12 @@ template <typename M, typename R>
 const Op* store(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
-  u32 elements = op->aux >> 8 & 0xff;
-  if (elements == 1 && is_plain_shared(op, static_cast<Window>(op->aux & 0xff), mask) &&
-      store_shared<M, R>(warp, op))
+  u32 elements = elements_of(op);
+  if (elements == 1 && is_plain_shared(op, window_of(op), mask) && store_shared<M, R>(warp, op))
     return op + 1;
   u32 bytes = static_cast<u32>(sizeof(M)) * elements;
   Access access;
-  Layout layout = resolve(static_cast<Window>(op->aux & 0xff), warp, op, 0, mask, bytes, false, access);
+  Layout layout = resolve(window_of(op), warp, op, 0, mask, bytes, false, access);
   if (layout == Layout::kFault) return nullptr;
   bool whole = mask == kAllLanes && layout == Layout::kContiguous;
   if (!whole) spread(layout, bytes, access);

@@ -6,31 +6,10 @@
 namespace outboard::softgpu::exec::OUTBOARD_ISA {
 namespace {
 
-struct Add {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>)
-      return a + b;
-    else
-      return static_cast<T>(UnsignedOf<T>(a) + UnsignedOf<T>(b));
-  }
-};
 struct Exchange {
   template <typename T>
   OUTBOARD_INLINE T operator()(T, T b) const {
     return b;
-  }
-};
-struct Min {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a < b ? a : b;
-  }
-};
-struct Max {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a > b ? a : b;
   }
 };
 // The old value.

@@ -122,25 +122,6 @@ const Op* match_all(Warp& warp, const Op* op) {
   return op + 1;
 }
 
-struct Add {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return static_cast<T>(static_cast<u32>(a) + static_cast<u32>(b));
-  }
-};
-struct Min {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a < b ? a : b;
-  }
-};
-struct Max {
-  template <typename T>
-  OUTBOARD_INLINE T operator()(T a, T b) const {
-    return a > b ? a : b;
-  }
-};
-
 // d, a, members
 template <typename T, typename F>
 const Op* redux(Warp& warp, const Op* op) {

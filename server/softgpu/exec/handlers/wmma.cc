@@ -101,9 +101,8 @@ template <typename F, bool Across, bool Shared>
 const Op* wmma_load(Warp& warp, const Op* op) {
   using T = typename F::T;
   constexpr u32 kOperands = F::kRegisters + 3;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   constexpr u32 kDefault = (Across ? F::kLines : F::kLength) * F::kPerUnit;
   Place place = place_of(warp, op, F::kRegisters, F::kRegisters + 2, kDefault);
   alignas(64) T matrix[F::kLines * F::kLength];
@@ -123,9 +122,8 @@ template <typename F, bool Across, bool Shared>
 const Op* wmma_store(Warp& warp, const Op* op) {
   using T = typename F::T;
   constexpr u32 kOperands = F::kRegisters + 3;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   constexpr u32 kDefault = (Across ? F::kLines : F::kLength) * F::kPerUnit;
   Place place = place_of(warp, op, 0, F::kRegisters + 2, kDefault);
   alignas(64) T matrix[F::kLines * F::kLength];
@@ -227,9 +225,8 @@ const Op* wmma_float(Warp& warp, const Op* op) {
   using FC = FragmentC<typename C::T, S>;
   constexpr u32 kAB = FragmentA<E, S>::kRegisters + FragmentB<E, S>::kRegisters;
   constexpr u32 kOperands = FD::kRegisters + kAB + FC::kRegisters;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   alignas(64) f32 a[S::kM][S::kK], b[S::kK][S::kN], sum[S::kM][S::kN];
   load_operands<E, S>(warp, op, FD::kRegisters, a, b);
   alignas(64) typename C::T before[S::kM * S::kN];
@@ -247,9 +244,8 @@ const Op* wmma_integer(Warp& warp, const Op* op) {
   using F = FragmentC<s32, S>;
   constexpr u32 kAB = FragmentA<E, S>::kRegisters + FragmentB<E, S>::kRegisters;
   constexpr u32 kOperands = 2 * F::kRegisters + kAB;
-  if (warp.mask(op) == 0) return behind<kOperands>(op);
-  bool together = false;
-  if (const Op* other = warp.converge(kAllLanes, op, together); !together) return other;
+  const Op* other;
+  if (!gather_all<kOperands>(warp, op, other)) return other;
   alignas(64) s32 a[S::kM][S::kK], b[S::kK][S::kN], sum[S::kM][S::kN] = {};
   load_operands<E, S>(warp, op, F::kRegisters, a, b);
   for (u32 m = 0; m < S::kM; ++m) multiply_row<S::kK, S::kN>(sum[m], a[m], b);
