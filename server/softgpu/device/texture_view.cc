@@ -1,5 +1,6 @@
 // From the descriptions of the C interface to what kernels read.
 #include <algorithm>
+#include <cstring>
 
 #include "server/softgpu/device/array.h"
 #include "server/softgpu/device/attributes.h"
@@ -9,6 +10,15 @@
 
 namespace outboard::softgpu {
 namespace {
+
+// What stands in an enum of the application's, which need not be one of the enum's values.
+template <typename Enum>
+unsigned any_value(const Enum& from) {
+  unsigned value = 0;
+  static_assert(sizeof(Enum) == sizeof(value));
+  std::memcpy(&value, &from, sizeof(value));
+  return value;
+}
 
 using exec::TexelType;
 
@@ -130,7 +140,7 @@ CUresult use_memory(Platform& platform, CUdeviceptr address, uint64_t width, uin
 CUresult use_resource(Platform& platform, const CUDA_RESOURCE_DESC& resource, exec::TextureView& view,
                       std::string* message) {
   if (resource.flags != 0) return refuse(CUDA_ERROR_INVALID_VALUE, message, "flags of a resource must be 0");
-  switch (resource.resType) {
+  switch (any_value(resource.resType)) {
     case CU_RESOURCE_TYPE_ARRAY: return use_array(platform, resource.res.array.hArray, view, message);
     case CU_RESOURCE_TYPE_MIPMAPPED_ARRAY:
       return use_mipmap(platform, resource.res.mipmap.hMipmappedArray, view, message);
@@ -152,7 +162,7 @@ CUresult use_resource(Platform& platform, const CUDA_RESOURCE_DESC& resource, ex
     }
     default:
       return refuse(CUDA_ERROR_INVALID_VALUE, message,
-                    "resource type " + number(static_cast<unsigned>(resource.resType)) + " is unknown");
+                    "resource type " + number(any_value(resource.resType)) + " is unknown");
   }
 }
 
@@ -197,13 +207,13 @@ CUresult restrict_view(const CUDA_RESOURCE_VIEW_DESC& part, exec::TextureView& v
 CUresult set_sampler(const CUDA_TEXTURE_DESC& texture, exec::TextureView& view, std::string* message) {
   exec::Sampler& sampler = view.sampler;
   for (int i = 0; i < 3; ++i) {
-    if (static_cast<unsigned>(texture.addressMode[i]) > CU_TR_ADDRESS_MODE_BORDER)
+    if (any_value(texture.addressMode[i]) > CU_TR_ADDRESS_MODE_BORDER)
       return refuse(CUDA_ERROR_INVALID_VALUE, message,
-                    "address mode " + number(static_cast<unsigned>(texture.addressMode[i])) + " is unknown");
+                    "address mode " + number(any_value(texture.addressMode[i])) + " is unknown");
     sampler.address[i] = static_cast<exec::AddressMode>(texture.addressMode[i]);
   }
-  if (static_cast<unsigned>(texture.filterMode) > CU_TR_FILTER_MODE_LINEAR ||
-      static_cast<unsigned>(texture.mipmapFilterMode) > CU_TR_FILTER_MODE_LINEAR)
+  if (any_value(texture.filterMode) > CU_TR_FILTER_MODE_LINEAR ||
+      any_value(texture.mipmapFilterMode) > CU_TR_FILTER_MODE_LINEAR)
     return refuse(CUDA_ERROR_INVALID_VALUE, message, "a filter mode is unknown");
   if ((texture.flags & ~kKnownFlags) != 0)
     return refuse(CUDA_ERROR_INVALID_VALUE, message,

@@ -19,6 +19,10 @@ const Type kTypes[] = {{"u16", "b16", 16, false}, {"s16", "b16", 16, true},  {"u
                        {"s32", "b32", 32, true},  {"u64", "b64", 64, false}, {"s64", "b64", 64, true}};
 const char* wider(const Type& type) { return type.bits == 16 ? "b32" : "b64"; }
 
+// Products of unsigned 64-bit values need all 128 bits; the sign bit is one of them.
+Big product(Big a, Big b) {
+  return static_cast<Big>(static_cast<unsigned __int128>(a) * static_cast<unsigned __int128>(b));
+}
 uint64_t raw(Big value) { return static_cast<uint64_t>(value); }
 Big clamp32(Big value) {
   return value > 0x7fffffff ? Big{0x7fffffff} : value < -Big{0x80000000} ? -Big{0x80000000} : value;
@@ -33,19 +37,19 @@ TEST(IntegerForms, AddSubtractMultiply) {
         {"mul.lo." + t.name,
          t.reg,
          {t.reg, t.reg},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1])); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1]))); }},
         {"mul.hi." + t.name,
          t.reg,
          {t.reg, t.reg},
-         [=](const Values& in) { return raw((v(in[0]) * v(in[1])) >> t.bits); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1])) >> t.bits); }},
         {"mad.lo." + t.name,
          t.reg,
          {t.reg, t.reg, t.reg},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1]) + v(in[2])); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1])) + v(in[2])); }},
         {"mad.hi." + t.name,
          t.reg,
          {t.reg, t.reg, t.reg},
-         [=](const Values& in) { return raw(((v(in[0]) * v(in[1])) >> t.bits) + v(in[2])); }},
+         [=](const Values& in) { return raw((product(v(in[0]), v(in[1])) >> t.bits) + v(in[2])); }},
         {"sad." + t.name,
          t.reg,
          {t.reg, t.reg, t.reg},
@@ -67,11 +71,11 @@ TEST(IntegerForms, AddSubtractMultiply) {
         {"mul.wide." + t.name,
          wider(t),
          {t.reg, t.reg},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1])); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1]))); }},
         {"mad.wide." + t.name,
          wider(t),
          {t.reg, t.reg, wider(t)},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1]) + Big(in[2])); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1])) + Big(in[2])); }},
     });
   }
 }
@@ -124,7 +128,7 @@ TEST(IntegerForms, Saturating) {
       {"mad.hi.sat.s32",
        "b32",
        {"b32", "b32", "b32"},
-       [=](const Values& in) { return raw(clamp32((v(in[0]) * v(in[1]) >> 32) + v(in[2]))); }},
+       [=](const Values& in) { return raw(clamp32((product(v(in[0]), v(in[1])) >> 32) + v(in[2]))); }},
   });
   for (const char* opcode : {"min.s32.relu", "min.relu.s32"}) {
     check_form({opcode, "b32", {"b32", "b32"}, [=](const Values& in) {
@@ -147,24 +151,25 @@ TEST(IntegerForms, TwentyFourBits) {
         {"mul24.lo." + type,
          "b32",
          {"b32", "b32"},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1])); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1]))); }},
         {"mul24.hi." + type,
          "b32",
          {"b32", "b32"},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1]) >> 16); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1])) >> 16); }},
         {"mad24.lo." + type,
          "b32",
          {"b32", "b32", "b32"},
-         [=](const Values& in) { return raw(v(in[0]) * v(in[1]) + c(in[2])); }},
+         [=](const Values& in) { return raw(product(v(in[0]), v(in[1])) + c(in[2])); }},
         {"mad24.hi." + type,
          "b32",
          {"b32", "b32", "b32"},
-         [=](const Values& in) { return raw((v(in[0]) * v(in[1]) >> 16) + c(in[2])); }},
+         [=](const Values& in) { return raw((product(v(in[0]), v(in[1])) >> 16) + c(in[2])); }},
     });
     if (!is_signed) continue;
     check_form({"mad24.hi.sat.s32", "b32", {"b32", "b32", "b32"}, [=](const Values& in) {
-                  return raw(clamp32(Big{as_signed(static_cast<uint64_t>(v(in[0]) * v(in[1]) >> 16), 32)} +
-                                     c(in[2])));
+                  return raw(
+                      clamp32(Big{as_signed(static_cast<uint64_t>(product(v(in[0]), v(in[1])) >> 16), 32)} +
+                              c(in[2])));
                 }});
   }
 }
