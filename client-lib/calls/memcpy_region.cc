@@ -4,33 +4,13 @@
 #include <cstring>
 
 #include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/copy_box.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
 #include "protocol/base/limits.h"
 
 namespace outboard::client::calls {
 namespace {
-
-// One side of a copy, whatever structure it came in.
-struct Side {
-  CUmemorytype type = CU_MEMORYTYPE_HOST;
-  const void* host = nullptr;
-  CUdeviceptr device = 0;
-  CUarray array = nullptr;
-  uint64_t pitch = 0;
-  uint64_t height = 0;  // rows per slice of linear memory
-  uint64_t x = 0;       // bytes
-  uint64_t y = 0;
-  uint64_t z = 0;
-  uint32_t level = 0;
-};
-
-struct Box {
-  uint64_t width = 0;  // bytes
-  uint64_t height = 1;
-  uint64_t depth = 1;
-  uint64_t bytes() const { return width * height * depth; }
-};
 
 // A part of a copy that fits one command, and where it starts inside the whole.
 struct Piece {
@@ -39,77 +19,6 @@ struct Piece {
   uint64_t z = 0;
   Box box;
 };
-
-struct Copy {
-  Side to;
-  Side from;
-  Box box;
-};
-
-template <typename T>
-Copy from_structure(const T& s, uint64_t depth) {
-  Copy copy;
-  copy.to = {s.dstMemoryType, s.dstHost, s.dstDevice, s.dstArray, s.dstPitch, 0, s.dstXInBytes, s.dstY, 0, 0};
-  copy.from = {s.srcMemoryType, s.srcHost, s.srcDevice, s.srcArray, s.srcPitch, 0,
-               s.srcXInBytes,   s.srcY,    0,           0};
-  copy.box = {s.WidthInBytes, s.Height, depth};
-  return copy;
-}
-
-Copy of(const CUDA_MEMCPY2D& s) { return from_structure(s, 1); }
-
-Copy of(const CUDA_MEMCPY3D& s) {
-  Copy copy = from_structure(s, s.Depth);
-  copy.to.height = s.dstHeight;
-  copy.to.z = s.dstZ;
-  copy.to.level = static_cast<uint32_t>(s.dstLOD);
-  copy.from.height = s.srcHeight;
-  copy.from.z = s.srcZ;
-  copy.from.level = static_cast<uint32_t>(s.srcLOD);
-  return copy;
-}
-
-// Turns "unified" into host or device, fills in what zero stands for, and checks what can be checked.
-CUresult settle(Client& client, Side& side, const Box& box) {
-  if (side.type == CU_MEMORYTYPE_UNIFIED) {
-    side.type = is_device(client, side.device) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
-    side.host = reinterpret_cast<const void*>(side.device);
-  }
-  if (side.type == CU_MEMORYTYPE_ARRAY) return CUDA_SUCCESS;
-  if (side.type != CU_MEMORYTYPE_HOST && side.type != CU_MEMORYTYPE_DEVICE) return CUDA_ERROR_INVALID_VALUE;
-  if (side.type == CU_MEMORYTYPE_HOST ? side.host == nullptr : side.device == 0)
-    return CUDA_ERROR_INVALID_VALUE;
-  if (side.pitch == 0) side.pitch = side.x + box.width;
-  if (side.height == 0) side.height = side.y + box.height;
-  const bool rows_fit = side.pitch >= side.x + box.width || (box.height == 1 && box.depth == 1);
-  const bool slices_fit = side.height >= side.y + box.height || box.depth == 1;
-  return rows_fit && slices_fit ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-}
-
-uint64_t offset_of(const Side& side, uint64_t x, uint64_t y, uint64_t z) {
-  return ((side.z + z) * side.height + side.y + y) * side.pitch + side.x + x;
-}
-
-std::byte* host_row(const Side& side, uint64_t x, uint64_t y, uint64_t z) {
-  return const_cast<std::byte*>(static_cast<const std::byte*>(side.host)) + offset_of(side, x, y, z);
-}
-
-CUresult device_end(Client& client, const Side& side, const Box& box, wire::CopyEnd* end, bool* known) {
-  end->level = side.level;
-  end->x_bytes = side.x;
-  end->y = side.y;
-  end->z = side.z;
-  if (side.type == CU_MEMORYTYPE_ARRAY) {
-    *known = true;
-    return find(client, side.array, &end->array);
-  }
-  end->address = side.device;
-  end->pitch_bytes = side.pitch;
-  end->height = side.height;
-  const uint64_t first = offset_of(side, 0, 0, 0);
-  const uint64_t last = offset_of(side, box.width, box.height - 1, box.depth - 1);
-  return check_device_range(client, side.device + first, last - first, known);
-}
 
 wire::CopyEnd moved(const wire::CopyEnd& end, const Piece& piece) {
   wire::CopyEnd out = end;
@@ -205,8 +114,8 @@ CUresult run(Client& client, Copy copy, CUstream stream, bool asynchronous) {
   CopyOrder order{{}, asynchronous};
   if (const CUresult result = find(client, stream, &order.stream); result != CUDA_SUCCESS) return result;
   if (copy.box.bytes() == 0) return CUDA_SUCCESS;
-  if (const CUresult result = settle(client, copy.to, copy.box); result != CUDA_SUCCESS) return result;
-  if (const CUresult result = settle(client, copy.from, copy.box); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = settle_side(client, copy.to, copy.box); result != CUDA_SUCCESS) return result;
+  if (const CUresult result = settle_side(client, copy.from, copy.box); result != CUDA_SUCCESS) return result;
   const bool to_is_host = copy.to.type == CU_MEMORYTYPE_HOST;
   const bool from_is_host = copy.from.type == CU_MEMORYTYPE_HOST;
   if (to_is_host && from_is_host) return on_host(client, copy, order);
@@ -260,7 +169,7 @@ CUresult line(Client& client, const Side& to, const Side& from, size_t bytes, CU
 }  // namespace
 
 CUresult cuMemcpy2D_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream default_stream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), default_stream, false);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), default_stream, false);
 }
 
 CUresult cuMemcpy2DUnaligned_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream default_stream) {
@@ -268,15 +177,15 @@ CUresult cuMemcpy2DUnaligned_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUst
 }
 
 CUresult cuMemcpy2DAsync_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream hStream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), hStream, true);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), hStream, true);
 }
 
 CUresult cuMemcpy3D_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream default_stream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), default_stream, false);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), default_stream, false);
 }
 
 CUresult cuMemcpy3DAsync_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, of(*pCopy), hStream, true);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), hStream, true);
 }
 
 CUresult cuMemcpyHtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, const void* srcHost,

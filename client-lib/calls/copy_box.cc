@@ -1,0 +1,75 @@
+#include "client-lib/calls/copy_box.h"
+
+#include "client-lib/calls/handles.h"
+#include "client-lib/calls/memcpy.h"
+
+namespace outboard::client::calls {
+namespace {
+
+template <typename T>
+Copy from_structure(const T& s, uint64_t depth) {
+  Copy copy;
+  copy.to = {s.dstMemoryType, s.dstHost, s.dstDevice, s.dstArray, s.dstPitch, 0, s.dstXInBytes, s.dstY, 0, 0};
+  copy.from = {s.srcMemoryType, s.srcHost, s.srcDevice, s.srcArray, s.srcPitch, 0,
+               s.srcXInBytes,   s.srcY,    0,           0};
+  copy.box = {s.WidthInBytes, s.Height, depth};
+  return copy;
+}
+
+uint64_t offset_of(const Side& side, uint64_t x, uint64_t y, uint64_t z) {
+  return ((side.z + z) * side.height + side.y + y) * side.pitch + side.x + x;
+}
+
+}  // namespace
+
+Copy copy_of(const CUDA_MEMCPY2D& s) { return from_structure(s, 1); }
+
+Copy copy_of(const CUDA_MEMCPY3D& s) {
+  Copy copy = from_structure(s, s.Depth);
+  copy.to.height = s.dstHeight;
+  copy.to.z = s.dstZ;
+  copy.to.level = static_cast<uint32_t>(s.dstLOD);
+  copy.from.height = s.srcHeight;
+  copy.from.z = s.srcZ;
+  copy.from.level = static_cast<uint32_t>(s.srcLOD);
+  return copy;
+}
+
+CUresult settle_side(Client& client, Side& side, const Box& box) {
+  if (side.type == CU_MEMORYTYPE_UNIFIED) {
+    side.type = is_device(client, side.device) ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
+    side.host = reinterpret_cast<const void*>(side.device);
+  }
+  if (side.type == CU_MEMORYTYPE_ARRAY) return CUDA_SUCCESS;
+  if (side.type != CU_MEMORYTYPE_HOST && side.type != CU_MEMORYTYPE_DEVICE) return CUDA_ERROR_INVALID_VALUE;
+  if (side.type == CU_MEMORYTYPE_HOST ? side.host == nullptr : side.device == 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  if (side.pitch == 0) side.pitch = side.x + box.width;
+  if (side.height == 0) side.height = side.y + box.height;
+  const bool rows_fit = side.pitch >= side.x + box.width || (box.height == 1 && box.depth == 1);
+  const bool slices_fit = side.height >= side.y + box.height || box.depth == 1;
+  return rows_fit && slices_fit ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+std::byte* host_row(const Side& side, uint64_t x, uint64_t y, uint64_t z) {
+  return const_cast<std::byte*>(static_cast<const std::byte*>(side.host)) + offset_of(side, x, y, z);
+}
+
+CUresult device_end(Client& client, const Side& side, const Box& box, wire::CopyEnd* end, bool* known) {
+  end->level = side.level;
+  end->x_bytes = side.x;
+  end->y = side.y;
+  end->z = side.z;
+  if (side.type == CU_MEMORYTYPE_ARRAY) {
+    *known = true;
+    return find(client, side.array, &end->array);
+  }
+  end->address = side.device;
+  end->pitch_bytes = side.pitch;
+  end->height = side.height;
+  const uint64_t first = offset_of(side, 0, 0, 0);
+  const uint64_t last = offset_of(side, box.width, box.height - 1, box.depth - 1);
+  return check_device_range(client, side.device + first, last - first, known);
+}
+
+}  // namespace outboard::client::calls
