@@ -94,18 +94,20 @@ void Cta::fill_specials(const Warp& warp) {
   uniform(Special::kOne, 1);
 }
 
+// Rows of the same number stay: what they hold, this has written, or they are new and zero.
 void Cta::fill_numbers(const Warp& warp) {
-  const Dim3& grid = launch->request->grid;
   uint64_t wanted = launch->entry->specials;
   auto uniform = [&](Special special, uint64_t value) {
-    if (wanted >> static_cast<unsigned>(special) & 1)
-      std::fill_n(special_row(warp, special), kLanes, static_cast<uint32_t>(value));
+    uint32_t* row = special_row(warp, special);
+    if ((wanted >> static_cast<unsigned>(special) & 1) && row[0] != value)
+      std::fill_n(row, kLanes, static_cast<uint32_t>(value));
   };
-  uniform(Special::kCtaidX, number % grid.x);
-  uniform(Special::kCtaidY, number / grid.x % grid.y);
-  uniform(Special::kCtaidZ, number / grid.x / grid.y);
-  uniform(Special::kSmid, number % std::max(1u, launch->device->multiprocessors()));
-  std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
+  uniform(Special::kCtaidX, place_.x);
+  uniform(Special::kCtaidY, place_.y);
+  uniform(Special::kCtaidZ, place_.z);
+  if (wanted >> static_cast<unsigned>(Special::kSmid) & 1)
+    uniform(Special::kSmid, number % std::max(1u, launch->device->multiprocessors()));
+  if (launch->stack_bytes != 0) std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
 }
 
 bool Cta::prepare(Launch& for_launch) {
@@ -137,6 +139,7 @@ bool Cta::prepare(Launch& for_launch) {
     warp.shared_bytes = launch->shared_bytes;
     warp.local = local_.data() + local_stride * i;
     warp.stack_bytes = launch->stack_bytes;
+    std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
     fill_specials(warp);
   }
   launch_serial_ = launch->serial;
@@ -145,24 +148,35 @@ bool Cta::prepare(Launch& for_launch) {
 
 bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
   if (launch_serial_ != for_launch.serial && !prepare(for_launch)) return false;
+  const Dim3& grid = launch->request->grid;
   number = cta_number;
+  const uint64_t row = number / grid.x;
+  place_ = {static_cast<uint32_t>(number - row * grid.x), static_cast<uint32_t>(row % grid.y),
+            static_cast<uint32_t>(row / grid.y)};
   present_ = launch->threads;
-  for (Barrier& barrier : barriers_) barrier = Barrier{};
-  for (Warp& warp : warps) {
-    uint32_t lanes = std::min(kLanes, launch->threads - warp.index * kLanes);
-    warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
-    warp.active = warp.waiting = warp.sync_waiting = warp.sync_released = 0;
-    warp.lowest_pending = kNowhere;
-    warp.brief = warp.running_ahead = false;
-    warp.last_ahead = 0;
-    warp.stop = Stop::kNone;
-    warp.ranges = &ranges;
-    std::fill_n(warp.next, kLanes, launch->entry->entry);
-    std::fill_n(warp.at_barrier, kBarriers, 0u);
-    warp.saved.clear();
-    fill_numbers(warp);
-  }
+  begun_ = 0;
+  ranges_ = &ranges;
+  for (; open_barriers_ != 0; open_barriers_ &= open_barriers_ - 1)
+    barriers_[std::countr_zero(open_barriers_)] = Barrier{};
   return true;
+}
+
+// next[] is written when lanes stop, at_barrier[] is zero since the last CTA's end.
+const Op* Cta::begin(Warp& warp) {
+  uint32_t lanes = std::min(kLanes, launch->threads - warp.index * kLanes);
+  warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
+  warp.active = ~warp.absent;
+  warp.waiting = warp.sync_waiting = warp.sync_released = 0;
+  warp.lowest_pending = kNowhere;
+  warp.spun = warp.running_ahead = false;
+  warp.brief = lanes == kLanes;
+  warp.budget = warp.brief ? kWholeBudget : kBackEdgeBudget;
+  warp.last_ahead = 0;
+  warp.stop = Stop::kNone;
+  warp.ranges = ranges_;
+  warp.saved.clear();
+  fill_numbers(warp);
+  return launch->code + launch->entry->entry;
 }
 
 Stop Cta::run(uint32_t rounds) {
@@ -170,17 +184,19 @@ Stop Cta::run(uint32_t rounds) {
   for (;;) {
     bool all_done = true, progress = false, runnable = false;
     for (Warp& warp : warps) {
-      if (warp.stop == Stop::kDone) continue;
+      const bool is_new = warp.index == begun_;
+      if (!is_new && warp.stop == Stop::kDone) continue;
       all_done = false;
-      if (~(warp.absent | warp.waiting) == 0) continue;
+      if (!is_new && ~(warp.absent | warp.waiting) == 0) continue;
       runnable = true;
-      const Op* op = warp.resume();
+      begun_ += is_new;
+      const Op* op = is_new ? begin(warp) : warp.resume();
       while (op != nullptr) op = op->current_handler()(warp, op);
       if (warp.stop == Stop::kFault) return Stop::kFault;
       // A long loop that nothing can be waited for in is progress.
       if (warp.stop != Stop::kYielded || !warp.spun) progress = true;
     }
-    if (all_done) return Stop::kDone;
+    if (all_done || present_ == 0) return Stop::kDone;
     if (launch->failed.load(std::memory_order_relaxed)) return Stop::kFault;
     if (!runnable) {
       Warp& first =
@@ -213,6 +229,7 @@ const Op* Cta::arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after,
         "barrier " + std::to_string(arrival.barrier) + " is used with different thread counts at a time");
   }
   barrier.open = true;
+  open_barriers_ |= 1u << arrival.barrier;
   barrier.count = arrival.count;
   if (arrival.reduction != Reduction::kNone) {
     uint32_t holding = arrival.predicate & lanes;
@@ -266,13 +283,13 @@ void Cta::complete_if_ready(uint32_t number) {
     warp.at_barrier[number] = 0;
   }
   barrier = Barrier{};
+  open_barriers_ &= ~(1u << number);
 }
 
 void Cta::lanes_gone(uint32_t lanes) {
   present_ -= count_lanes(lanes);
-  for (uint32_t i = 0; i < kBarriers; ++i) {
-    if (barriers_[i].open) complete_if_ready(i);
-  }
+  for (uint32_t rest = open_barriers_; rest != 0; rest &= rest - 1)
+    complete_if_ready(static_cast<uint32_t>(std::countr_zero(rest)));
 }
 
 }  // namespace outboard::softgpu::exec

@@ -78,11 +78,17 @@ struct Cta {
   void fill_specials(const Warp& warp);
   // And what each has for itself.
   void fill_numbers(const Warp& warp);
+  // A warp's first turn: its first instruction.
+  const Op* begin(Warp& warp);
   uint32_t arrived_at(uint32_t number) const;
   void complete_if_ready(uint32_t number);
 
   uint64_t launch_serial_ = 0;  // of the launch that everything is prepared for
   uint32_t present_ = 0;        // threads that have not exited
+  uint32_t begun_ = 0;          // warps that have had a turn; what the others hold is of another CTA
+  uint32_t open_barriers_ = 0;  // bit each
+  RangeCache* ranges_ = nullptr;
+  Dim3 place_;  // in the grid
   Barrier barriers_[kBarriers];
   Buffer registers_, local_;
   std::vector<uint32_t> predicates_;

@@ -101,7 +101,7 @@ const Op* Warp::resume() {
 const Op* Warp::exit_lanes(uint32_t lanes, uint32_t after) {
   absent |= lanes;
   active &= ~lanes;
-  release_converged();
+  if (sync_waiting != 0) release_converged();
   cta->lanes_gone(lanes);
   if (active != 0) return regroup(after);
   return select();
