@@ -27,6 +27,7 @@ CUgraphNodeType GraphNode::type() const {
                         [](const FreeOperation&) { return CU_GRAPH_NODE_TYPE_MEM_FREE; },
                         [](const ValueOperation&) { return CU_GRAPH_NODE_TYPE_BATCH_MEM_OP; },
                         [](const ChildGraphOperation&) { return CU_GRAPH_NODE_TYPE_GRAPH; },
+                        [](const ConditionalOperation&) { return CU_GRAPH_NODE_TYPE_CONDITIONAL; },
                     },
                     operation);
 }
@@ -35,6 +36,15 @@ Graph::~Graph() {
   for (const auto& node : nodes_) {
     node->graph = nullptr;
     handles_.remove<GraphNode>(node->handle());
+    drop_inner_graphs(*node);
+  }
+}
+
+void Graph::drop_inner_graphs(const GraphNode& node) {
+  if (const auto* child = std::get_if<ChildGraphOperation>(&node.operation)) {
+    handles_.remove<Graph>(child->graph->handle());
+  } else if (const auto* conditional = std::get_if<ConditionalOperation>(&node.operation)) {
+    for (const auto& body : conditional->bodies) handles_.remove<Graph>(body->handle());
   }
 }
 
@@ -55,6 +65,7 @@ void Graph::remove(GraphNode* node) {
   if (it == nodes_.end()) return;
   node->graph = nullptr;
   handles_.remove<GraphNode>(node->handle());
+  drop_inner_graphs(*node);
   nodes_.erase(it);
 }
 

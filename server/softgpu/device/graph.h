@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/abi/cuda_abi_gen.h"
+#include "server/softgpu/device/condition.h"
 #include "server/softgpu/device/object.h"
 #include "server/softgpu/device/operation.h"
 #include "server/softgpu/device/stream.h"
@@ -36,7 +37,10 @@ class Graph : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kGraph;
 
-  explicit Graph(HandleTable& handles) : handles_(handles) {}
+  explicit Graph(HandleTable& handles) : Graph(handles, std::make_shared<ConditionSet>()) {}
+  // The body of a conditional node: it shares the conditions of the graph that it is part of.
+  Graph(HandleTable& handles, std::shared_ptr<ConditionSet> conditions)
+      : handles_(handles), conditions_(std::move(conditions)) {}
   ~Graph() override;
 
   // Dependencies must be nodes of this graph, without repetition. The node gets a handle.
@@ -44,7 +48,7 @@ class Graph : public Object {
   void remove(GraphNode* node);
   bool owns(const GraphNode* node) const { return node->graph == this; }
   const NodeList& nodes() const { return nodes_; }
-  // A copy with nodes in the same order. Child graphs are copied too.
+  // A copy with nodes in the same order. Child graphs are copied too. Not for graphs with conditions.
   std::shared_ptr<Graph> clone() const;
   // Dependencies first. Empty when there is a cycle.
   std::vector<GraphNode*> ordered() const;
@@ -54,12 +58,18 @@ class Graph : public Object {
   void retain(std::shared_ptr<void> object) { retained_.push_back(std::move(object)); }
   bool release(const void* object);
 
+  const std::shared_ptr<ConditionSet>& conditions() const { return conditions_; }
+
   // From which node of which graph each node was cloned, for cuGraphNodeFindInClone.
   const std::map<uint64_t, uint64_t>& origins() const { return origins_; }
   const std::vector<std::shared_ptr<void>>& retained() const { return retained_; }
 
  private:
+  // The graphs inside the node go with it, although the application knows their handles.
+  void drop_inner_graphs(const GraphNode& node);
+
   HandleTable& handles_;
+  const std::shared_ptr<ConditionSet> conditions_;
   NodeList nodes_;
   std::vector<std::shared_ptr<void>> retained_;
   std::map<uint64_t, uint64_t> origins_;  // original node's handle -> own node's handle
@@ -74,10 +84,11 @@ class GraphExec : public Object {
     uint64_t node = 0;  // handle of the node that it was made from
     Operation operation;
     bool enabled = true;
+    std::vector<std::vector<Step>> bodies;  // of a conditional operation
   };
 
-  // Null when the graph has a cycle.
-  static std::shared_ptr<GraphExec> create(const Graph& graph, uint64_t flags);
+  static CUgraphInstantiateResult create(const Graph& graph, uint64_t flags,
+                                         std::shared_ptr<GraphExec>* made);
   // One launch: all steps in dependency order, as one piece of the stream's work.
   CUresult launch(Context& context, const std::shared_ptr<Stream>& stream);
   // Takes over the operations of a graph of the same shape; false, and the first node that differs,
@@ -89,10 +100,9 @@ class GraphExec : public Object {
   std::mutex& mutex() { return mutex_; }
 
  private:
-  static bool flatten(const Graph& graph, std::vector<Step>* steps);
-
-  std::mutex mutex_;  // guards steps_ between launches and updates
+  std::mutex mutex_;  // guards steps_ and conditions_ between launches and updates
   std::vector<Step> steps_;
+  std::shared_ptr<ConditionSet> conditions_;
   std::vector<std::shared_ptr<void>> retained_;  // the graph's
   uint64_t flags_ = 0;
 };
@@ -100,11 +110,13 @@ class GraphExec : public Object {
 // A capture in progress. One mutex for all of its streams.
 class Capture {
  public:
-  Capture(std::shared_ptr<Graph> graph, std::shared_ptr<Stream> origin, CUstreamCaptureMode mode, uint64_t id)
+  Capture(std::shared_ptr<Graph> graph, std::shared_ptr<Stream> origin, CUstreamCaptureMode mode, uint64_t id,
+          bool into_given_graph)
       : graph_(std::move(graph)),
         origin_(std::move(origin)),
         mode_(mode),
         id_(id),
+        into_given_graph_(into_given_graph),
         thread_(std::this_thread::get_id()) {}
 
   // Adds what was queued in a stream of this capture.
@@ -124,6 +136,8 @@ class Capture {
   CUstreamCaptureMode mode() const { return mode_; }
   std::thread::id thread() const { return thread_; }
   uint64_t id() const { return id_; }
+  // cuStreamBeginCaptureToGraph: the graph was there before and stays.
+  bool into_given_graph() const { return into_given_graph_; }
 
  private:
   struct Member {
@@ -136,6 +150,7 @@ class Capture {
   const std::shared_ptr<Stream> origin_;
   const CUstreamCaptureMode mode_;
   const uint64_t id_;
+  const bool into_given_graph_;
   const std::thread::id thread_;
   std::atomic<bool> invalidated_{false};
   std::mutex mutex_;

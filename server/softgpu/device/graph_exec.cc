@@ -8,94 +8,178 @@
 namespace outboard::softgpu {
 namespace {
 
+using Step = GraphExec::Step;
+
 // Steps run one after the other: a kernel uses all cores by itself, so side branches of a graph
 // gain nothing from running beside it.
 class GraphWork final : public Work {
  public:
-  GraphWork(std::shared_ptr<Context> context, std::vector<Operation> operations,
+  GraphWork(std::shared_ptr<Context> context, std::vector<Step> steps,
+            std::shared_ptr<ConditionSet> conditions,
             std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times)
       : context_(std::move(context)),
-        operations_(std::move(operations)),
+        steps_(std::move(steps)),
+        conditions_(std::move(conditions)),
         record_times_(std::move(record_times)) {}
 
   CUresult run(std::string& message) override {
-    size_t record = 0;
-    for (const Operation& operation : operations_) {
-      if (std::holds_alternative<EventRecordOperation>(operation))
-        record_times_[record++]->store(monotonic_ns());
-      const CUresult result = execute(operation, *context_, message);
-      if (result == CUDA_SUCCESS) continue;
-      if (!message.empty()) note(message);
-      return result;
+    std::unique_lock lock(conditions_->launch_mutex, std::defer_lock);
+    if (!conditions_->empty()) lock.lock();
+    conditions_->begin_launch();
+    const CUresult result = run_steps(steps_, message);
+    if (result != CUDA_SUCCESS && !message.empty()) note(message);
+    return result;
+  }
+
+ private:
+  CUresult run_steps(const std::vector<Step>& steps, std::string& message) {
+    for (const Step& step : steps) {
+      if (!step.enabled) continue;
+      if (std::holds_alternative<EventRecordOperation>(step.operation))
+        record_times_[record_++]->store(monotonic_ns());
+      const auto* conditional = std::get_if<ConditionalOperation>(&step.operation);
+      const CUresult result = conditional == nullptr ? execute(step.operation, *context_, message)
+                                                     : run_bodies(*conditional, step.bodies, message);
+      if (result != CUDA_SUCCESS) return result;
     }
     return CUDA_SUCCESS;
   }
 
- private:
+  CUresult run_bodies(const ConditionalOperation& conditional, const std::vector<std::vector<Step>>& bodies,
+                      std::string& message) {
+    const unsigned value = conditional.condition->value();
+    switch (conditional.type) {
+      case CU_GRAPH_COND_TYPE_IF:
+        if (value != 0) return run_steps(bodies[0], message);
+        return bodies.size() > 1 ? run_steps(bodies[1], message) : CUDA_SUCCESS;
+      case CU_GRAPH_COND_TYPE_WHILE:
+        while (conditional.condition->value() != 0) {
+          if (const CUresult result = run_steps(bodies[0], message); result != CUDA_SUCCESS) return result;
+        }
+        return CUDA_SUCCESS;
+      default: return value < bodies.size() ? run_steps(bodies[value], message) : CUDA_SUCCESS;
+    }
+  }
+
   std::shared_ptr<Context> context_;
-  std::vector<Operation> operations_;
+  std::vector<Step> steps_;
+  std::shared_ptr<ConditionSet> conditions_;
   std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times_;  // of the event records, in order
+  size_t record_ = 0;
 };
 
-// Same kind of work on the same kind of object, so that one may replace the other.
-CUgraphExecUpdateResult compatible(const Operation& now, const Operation& next) {
-  if (now.index() != next.index()) return CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED;
+// What the bodies of conditional nodes may contain.
+bool allowed_in_body(const Operation& operation) {
+  return std::holds_alternative<EmptyOperation>(operation) ||
+         std::holds_alternative<KernelOperation>(operation) ||
+         std::holds_alternative<CopyOperation>(operation) ||
+         std::holds_alternative<MemsetOperation>(operation) ||
+         std::holds_alternative<ChildGraphOperation>(operation) ||
+         std::holds_alternative<ConditionalOperation>(operation);
+}
+
+// Child graphs become part of their parent.
+CUgraphInstantiateResult flatten(const Graph& graph, bool in_body, std::vector<Step>* steps) {
+  const std::vector<GraphNode*> order = graph.ordered();
+  if (order.size() != graph.nodes().size()) return CUDA_GRAPH_INSTANTIATE_INVALID_STRUCTURE;
+  for (const GraphNode* node : order) {
+    if (in_body && !allowed_in_body(node->operation)) return CUDA_GRAPH_INSTANTIATE_INVALID_STRUCTURE;
+    CUgraphInstantiateResult result = CUDA_GRAPH_INSTANTIATE_SUCCESS;
+    if (const auto* child = std::get_if<ChildGraphOperation>(&node->operation)) {
+      steps->push_back({node->handle(), EmptyOperation{}, true, {}});
+      result = flatten(*child->graph, in_body, steps);
+    } else {
+      steps->push_back({node->handle(), node->operation, true, {}});
+    }
+    if (const auto* conditional = std::get_if<ConditionalOperation>(&node->operation)) {
+      auto& bodies = steps->back().bodies;
+      bodies.resize(conditional->bodies.size());
+      for (size_t i = 0; i < bodies.size() && result == CUDA_GRAPH_INSTANTIATE_SUCCESS; ++i)
+        result = flatten(*conditional->bodies[i], true, &bodies[i]);
+    }
+    if (result != CUDA_GRAPH_INSTANTIATE_SUCCESS) return result;
+  }
+  return CUDA_GRAPH_INSTANTIATE_SUCCESS;
+}
+
+// Whether the same kinds of work on the same kinds of objects stand there, so that `next` may replace `now`.
+CUgraphExecUpdateResult compare(const std::vector<Step>& now, const std::vector<Step>& next,
+                                uint64_t* differing_node) {
+  *differing_node = 0;
+  if (next.size() != now.size()) return CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
+  for (size_t i = 0; i < next.size(); ++i) {
+    *differing_node = next[i].node;
+    if (now[i].operation.index() != next[i].operation.index())
+      return CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED;
+    const auto* conditional = std::get_if<ConditionalOperation>(&now[i].operation);
+    if (conditional == nullptr) continue;
+    const bool same = conditional->type == std::get<ConditionalOperation>(next[i].operation).type &&
+                      now[i].bodies.size() == next[i].bodies.size();
+    if (!same) return CU_GRAPH_EXEC_UPDATE_ERROR_PARAMETERS_CHANGED;
+    for (size_t body = 0; body < now[i].bodies.size(); ++body) {
+      const auto result = compare(now[i].bodies[body], next[i].bodies[body], differing_node);
+      if (result != CU_GRAPH_EXEC_UPDATE_SUCCESS) return result;
+    }
+  }
+  *differing_node = 0;
   return CU_GRAPH_EXEC_UPDATE_SUCCESS;
+}
+
+// The handles stay those of the graph that the application instantiated.
+void replace_operations(std::vector<Step>& now, std::vector<Step>&& next) {
+  for (size_t i = 0; i < next.size(); ++i) {
+    now[i].operation = std::move(next[i].operation);
+    for (size_t body = 0; body < now[i].bodies.size(); ++body)
+      replace_operations(now[i].bodies[body], std::move(next[i].bodies[body]));
+  }
+}
+
+Step* find_step(std::vector<Step>& steps, uint64_t node) {
+  for (Step& step : steps) {
+    if (step.node == node) return &step;
+    for (auto& body : step.bodies) {
+      if (Step* found = find_step(body, node); found != nullptr) return found;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-bool GraphExec::flatten(const Graph& graph, std::vector<Step>* steps) {
-  const std::vector<GraphNode*> order = graph.ordered();
-  if (order.size() != graph.nodes().size()) return false;
-  for (const GraphNode* node : order) {
-    if (const auto* child = std::get_if<ChildGraphOperation>(&node->operation)) {
-      steps->push_back({node->handle(), EmptyOperation{}, true});
-      if (!flatten(*child->graph, steps)) return false;
-    } else {
-      steps->push_back({node->handle(), node->operation, true});
-    }
-  }
-  return true;
-}
-
-std::shared_ptr<GraphExec> GraphExec::create(const Graph& graph, uint64_t flags) {
+CUgraphInstantiateResult GraphExec::create(const Graph& graph, uint64_t flags,
+                                           std::shared_ptr<GraphExec>* made) {
+  const auto& conditions = graph.conditions();
+  if (!conditions->all_taken()) return CUDA_GRAPH_INSTANTIATE_CONDITIONAL_HANDLE_UNUSED;
+  if (!conditions->empty() && !conditions->exec.expired()) return CUDA_GRAPH_INSTANTIATE_ERROR;
   auto exec = std::make_shared<GraphExec>();
   exec->flags_ = flags;
   exec->retained_ = graph.retained();
-  if (!flatten(graph, &exec->steps_)) return nullptr;
-  return exec;
+  exec->conditions_ = conditions;
+  const CUgraphInstantiateResult result = flatten(graph, false, &exec->steps_);
+  if (result != CUDA_GRAPH_INSTANTIATE_SUCCESS) return result;
+  conditions->exec = exec;
+  *made = std::move(exec);
+  return result;
 }
 
-GraphExec::Step* GraphExec::find(uint64_t node) {
-  const auto it =
-      std::find_if(steps_.begin(), steps_.end(), [&](const Step& step) { return step.node == node; });
-  return it == steps_.end() ? nullptr : &*it;
-}
+GraphExec::Step* GraphExec::find(uint64_t node) { return find_step(steps_, node); }
 
 bool GraphExec::update(const Graph& graph, uint64_t* differing_node, CUgraphExecUpdateResult* why) {
   std::vector<Step> next;
   *differing_node = 0;
   *why = CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
-  if (!flatten(graph, &next)) return false;
+  if (flatten(graph, false, &next) != CUDA_GRAPH_INSTANTIATE_SUCCESS) return false;
   std::lock_guard lock(mutex_);
-  if (next.size() != steps_.size()) return false;
-  for (size_t i = 0; i < next.size(); ++i) {
-    *why = compatible(steps_[i].operation, next[i].operation);
-    if (*why == CU_GRAPH_EXEC_UPDATE_SUCCESS) continue;
-    *differing_node = next[i].node;
-    return false;
-  }
-  for (size_t i = 0; i < next.size(); ++i) {
-    // The handles stay those of the graph that the application instantiated.
-    steps_[i].operation = std::move(next[i].operation);
-  }
-  *why = CU_GRAPH_EXEC_UPDATE_SUCCESS;
+  *why = compare(steps_, next, differing_node);
+  if (*why != CU_GRAPH_EXEC_UPDATE_SUCCESS) return false;
+  replace_operations(steps_, std::move(next));
+  conditions_ = graph.conditions();
   return true;
 }
 
 CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stream) {
-  std::vector<Operation> operations;
+  std::vector<Step> steps;
+  std::shared_ptr<ConditionSet> conditions;
   std::vector<std::shared_ptr<std::atomic<uint64_t>>> times;
   std::vector<std::shared_ptr<Event>> recorded;
   std::vector<Point> after;
@@ -112,11 +196,13 @@ CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stre
         recorded.push_back(record->event);
         times.push_back(std::make_shared<std::atomic<uint64_t>>(0));
       }
-      operations.push_back(step.operation);
+      steps.push_back(step);
     }
+    conditions = conditions_;
   }
   const Point done = context.enqueue(
-      stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(operations), times),
+      stream,
+      std::make_unique<GraphWork>(context.shared_from_this(), std::move(steps), std::move(conditions), times),
       std::move(after));
   for (size_t i = 0; i < recorded.size(); ++i) recorded[i]->set_record({done, times[i]});
   return CUDA_SUCCESS;

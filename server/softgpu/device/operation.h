@@ -13,6 +13,7 @@
 
 namespace outboard::softgpu {
 
+class Condition;
 class Context;
 class Event;
 class Function;
@@ -94,12 +95,21 @@ struct ChildGraphOperation {
   std::shared_ptr<Graph> graph;
 };
 
+// Runs bodies of its own as the value of a condition says.
+struct ConditionalOperation {
+  std::shared_ptr<Condition> condition;
+  CUgraphConditionalNodeType type = CU_GRAPH_COND_TYPE_IF;
+  std::vector<std::shared_ptr<Graph>> bodies;
+  std::shared_ptr<std::vector<CUgraph>> handles;  // of the bodies, as the application was told them
+};
+
 using Operation = std::variant<EmptyOperation, KernelOperation, CopyOperation, MemsetOperation, HostOperation,
                                EventRecordOperation, EventWaitOperation, AllocateOperation, FreeOperation,
-                               ValueOperation, ChildGraphOperation>;
+                               ValueOperation, ChildGraphOperation, ConditionalOperation>;
 
-// Executes one operation on the calling thread. Event and child graph operations are handled where
-// streams are known (Context::submit, GraphExec) and do nothing here. Errors become the context's.
+// Executes one operation on the calling thread. Event, child graph and conditional operations are
+// handled where streams are known (Context::submit, GraphExec) and do nothing here. Errors become the
+// context's.
 CUresult execute(const Operation& operation, Context& context, std::string& message);
 
 // Copies and fills that touch no device state; addresses must be valid.

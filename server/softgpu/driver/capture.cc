@@ -6,13 +6,14 @@ using namespace outboard::softgpu;
 namespace {
 
 CUresult begin(Context& context, const std::shared_ptr<Stream>& stream, std::shared_ptr<Graph> graph,
-               NodeList position, CUstreamCaptureMode mode) {
+               NodeList position, CUstreamCaptureMode mode, bool into_given_graph) {
   if (mode < CU_STREAM_CAPTURE_MODE_GLOBAL || mode > CU_STREAM_CAPTURE_MODE_RELAXED)
     return CUDA_ERROR_INVALID_VALUE;
   if (stream->capturing()) return CUDA_ERROR_ILLEGAL_STATE;
   // The legacy stream is ordered with streams that know nothing of the capture.
   if (stream == context.null_stream()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-  auto capture = std::make_shared<Capture>(std::move(graph), stream, mode, context.platform().next_id());
+  auto capture = std::make_shared<Capture>(std::move(graph), stream, mode, context.platform().next_id(),
+                                           into_given_graph);
   stream->set_capture(capture);
   capture->join(stream, position);
   return CUDA_SUCCESS;
@@ -61,7 +62,7 @@ CUresult cuStreamBeginCapture_v2(CUstream handle, CUstreamCaptureMode mode) {
     HandleTable& handles = context.platform().handles();
     auto graph = std::make_shared<Graph>(handles);
     handles.add(graph);
-    const CUresult result = begin(context, stream, graph, {}, mode);
+    const CUresult result = begin(context, stream, graph, {}, mode, false);
     if (result != CUDA_SUCCESS) handles.remove<Graph>(graph->handle());
     return result;
   });
@@ -83,26 +84,26 @@ CUresult cuStreamBeginCaptureToGraph(CUstream handle, CUgraph graph_handle, cons
     NodeList position;
     for (const GraphNode* node : nodes)
       position.push_back(platform.handles().find<GraphNode>(node->handle()));
-    return begin(context, stream, std::move(graph), std::move(position), mode);
+    return begin(context, stream, std::move(graph), std::move(position), mode, true);
   });
 }
 
 CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     const auto capture = stream->capture();
-    if (graph == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *graph = nullptr;
+    if (graph != nullptr) *graph = nullptr;
     if (capture == nullptr) return CUDA_ERROR_ILLEGAL_STATE;
     if (capture->origin() != stream) return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
     const bool other_thread = capture->thread() != std::this_thread::get_id();
     if (other_thread && capture->mode() != CU_STREAM_CAPTURE_MODE_RELAXED)
       return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
+    // Who captures into a graph has its handle, keeps it when that fails, and need not ask for it.
+    const bool own_graph = capture->into_given_graph();
+    if (graph == nullptr && !own_graph) return CUDA_ERROR_INVALID_VALUE;
     const CUresult result = capture->end();
-    if (result == CUDA_SUCCESS) {
-      *graph = to_handle<CUgraph>(*capture->graph());
-    } else {
+    if (result == CUDA_SUCCESS && graph != nullptr) *graph = to_handle<CUgraph>(*capture->graph());
+    if (result != CUDA_SUCCESS && !own_graph)
       context.platform().handles().remove<Graph>(capture->graph()->handle());
-    }
     return result;
   });
 }

@@ -72,6 +72,7 @@ CUresult cuGraphDestroy(CUgraph handle) {
 CUresult cuGraphClone(CUgraph* copy, CUgraph original) {
   return with_graph(original, [&](Platform& platform, Graph& graph) -> CUresult {
     if (copy == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (!graph.conditions()->empty()) return CUDA_ERROR_NOT_SUPPORTED;
     *copy = reinterpret_cast<CUgraph>(platform.handles().add(graph.clone()));
     return CUDA_SUCCESS;
   });
@@ -221,6 +222,23 @@ CUresult cuGraphDebugDotPrint(CUgraph handle, const char* path, unsigned int) {
     }
     std::fprintf(file, "}\n");
     return std::fclose(file) == 0 ? CUDA_SUCCESS : CUDA_ERROR_OPERATING_SYSTEM;
+  });
+}
+
+CUresult cuGraphConditionalHandleCreate(CUgraphConditionalHandle* handle, CUgraph graph_handle,
+                                        CUcontext context_handle, unsigned int default_value,
+                                        unsigned int flags) {
+  return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
+    if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const auto create = [&](Context& context) -> CUresult {
+      uint64_t made = 0;
+      const CUresult result = graph.conditions()->create(context, default_value, flags, &made);
+      if (result == CUDA_SUCCESS) *handle = made;
+      return result;
+    };
+    if (context_handle == nullptr) return with_context(create);
+    const auto context = find<Context>(platform, context_handle);
+    return context == nullptr || !context->active() ? CUDA_ERROR_INVALID_CONTEXT : create(*context);
   });
 }
 

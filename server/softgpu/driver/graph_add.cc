@@ -79,8 +79,11 @@ CUresult cuGraphAddEventWaitNode(CUgraphNode* node, CUgraph graph, const CUgraph
 }
 CUresult cuGraphAddNode_v2(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, const CUgraphEdgeData*,
                            size_t count, CUgraphNodeParams* params) {
-  return add_node(node, graph, after, count,
-                  [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
+  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) {
+    const bool conditional = params != nullptr && params->type == CU_GRAPH_NODE_TYPE_CONDITIONAL;
+    return conditional ? make_conditional(p, *find<Graph>(p, graph), params->conditional, operation)
+                       : make_any(p, params, operation);
+  });
 }
 CUresult cuGraphAddNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
                         CUgraphNodeParams* params) {

@@ -13,6 +13,17 @@ CUresult with_exec(CUgraphExec handle, F&& function) noexcept {
   });
 }
 
+CUresult instantiate(Platform& platform, const Graph& graph, uint64_t flags, CUgraphExec* handle,
+                     CUgraphInstantiateResult* detail) {
+  *detail = CUDA_GRAPH_INSTANTIATE_ERROR;
+  if ((flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) != 0) return CUDA_ERROR_NOT_SUPPORTED;
+  std::shared_ptr<GraphExec> exec;
+  *detail = GraphExec::create(graph, flags, &exec);
+  if (*detail != CUDA_GRAPH_INSTANTIATE_SUCCESS) return CUDA_ERROR_INVALID_VALUE;
+  *handle = reinterpret_cast<CUgraphExec>(platform.handles().add(std::move(exec)));
+  return CUDA_SUCCESS;
+}
+
 // Replaces the operation of the step that was made from `node`.
 template <typename F>
 CUresult set_step(CUgraphExec exec_handle, CUgraphNode node, F&& make) noexcept {
@@ -34,11 +45,8 @@ extern "C" {
 CUresult cuGraphInstantiateWithFlags(CUgraphExec* handle, CUgraph graph_handle, unsigned long long flags) {
   return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
     if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if ((flags & CUDA_GRAPH_INSTANTIATE_FLAG_DEVICE_LAUNCH) != 0) return CUDA_ERROR_NOT_SUPPORTED;
-    auto exec = GraphExec::create(graph, flags);
-    if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *handle = reinterpret_cast<CUgraphExec>(platform.handles().add(std::move(exec)));
-    return CUDA_SUCCESS;
+    CUgraphInstantiateResult detail{};
+    return instantiate(platform, graph, flags, handle, &detail);
   });
 }
 
@@ -53,13 +61,13 @@ CUresult cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, CUgraphNode* error
   return cuGraphInstantiate_v2(exec, graph, error_node, log, log_bytes);
 }
 
-CUresult cuGraphInstantiateWithParams(CUgraphExec* exec, CUgraph graph,
+CUresult cuGraphInstantiateWithParams(CUgraphExec* handle, CUgraph graph_handle,
                                       CUDA_GRAPH_INSTANTIATE_PARAMS* params) {
-  if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  params->hErrNode_out = nullptr;
-  const CUresult result = cuGraphInstantiateWithFlags(exec, graph, params->flags);
-  params->result_out = result == CUDA_SUCCESS ? CUDA_GRAPH_INSTANTIATE_SUCCESS : CUDA_GRAPH_INSTANTIATE_ERROR;
-  return result;
+  return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
+    if (handle == nullptr || params == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    params->hErrNode_out = nullptr;
+    return instantiate(platform, graph, params->flags, handle, &params->result_out);
+  });
 }
 
 CUresult cuGraphExecDestroy(CUgraphExec handle) {

@@ -7,6 +7,11 @@
 #include "server/softgpu/driver/launch.h"
 
 namespace outboard::softgpu {
+namespace {
+
+constexpr unsigned kMaxConditionalBodies = 1u << 16;
+
+}  // namespace
 
 CUresult find_nodes(Platform& platform, const Graph& graph, const CUgraphNode* handles, size_t count,
                     std::vector<GraphNode*>* nodes) {
@@ -83,10 +88,34 @@ CUresult make_event_wait(Platform& platform, CUevent handle, Operation* operatio
 
 CUresult make_child(Platform& platform, CUgraph handle, Operation* operation) {
   const auto child = find<Graph>(platform, handle);
-  if (child == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (child == nullptr || !child->conditions()->empty()) return CUDA_ERROR_INVALID_VALUE;
   auto copy = child->clone();
   platform.handles().add(copy);
   *operation = ChildGraphOperation{std::move(copy)};
+  return CUDA_SUCCESS;
+}
+
+CUresult make_conditional(Platform& platform, const Graph& graph, CUDA_CONDITIONAL_NODE_PARAMS& params,
+                          Operation* operation) {
+  const bool is_if = params.type == CU_GRAPH_COND_TYPE_IF;
+  const unsigned most = is_if ? 2 : params.type == CU_GRAPH_COND_TYPE_WHILE ? 1 : kMaxConditionalBodies;
+  if (params.type > CU_GRAPH_COND_TYPE_SWITCH || params.size == 0 || params.size > most)
+    return CUDA_ERROR_INVALID_VALUE;
+  ConditionalOperation conditional;
+  conditional.condition = graph.conditions()->find(params.handle);
+  if (conditional.condition == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const auto context = reinterpret_cast<uint64_t>(params.ctx);
+  if (context != 0 && context != conditional.condition->context()) return CUDA_ERROR_INVALID_CONTEXT;
+  if (!conditional.condition->take()) return CUDA_ERROR_INVALID_VALUE;
+  conditional.type = params.type;
+  conditional.handles = std::make_shared<std::vector<CUgraph>>();
+  for (unsigned i = 0; i < params.size; ++i) {
+    auto body = std::make_shared<Graph>(platform.handles(), graph.conditions());
+    conditional.handles->push_back(reinterpret_cast<CUgraph>(platform.handles().add(body)));
+    conditional.bodies.push_back(std::move(body));
+  }
+  params.phGraph_out = conditional.handles->data();
+  *operation = std::move(conditional);
   return CUDA_SUCCESS;
 }
 

@@ -28,7 +28,7 @@ CUresult with_node(CUgraphNode handle, F&& function) noexcept {
 CUresult find_nodes(Platform& platform, const Graph& graph, const CUgraphNode* handles, size_t count,
                     std::vector<GraphNode*>* nodes);
 
-// Adds what `make(Platform&, Operation*)` makes.
+// Adds what `make(Platform&, Operation*)` makes; it is called only if everything else is right.
 template <typename F>
 CUresult add_node(CUgraphNode* handle, CUgraph graph_handle, const CUgraphNode* dependencies, size_t count,
                   F&& make) noexcept {
@@ -52,7 +52,10 @@ CUresult make_host(const CUDA_HOST_NODE_PARAMS* params, Operation* operation);
 CUresult make_event_record(Platform& platform, CUevent event, Operation* operation);
 CUresult make_event_wait(Platform& platform, CUevent event, Operation* operation);
 CUresult make_child(Platform& platform, CUgraph child, Operation* operation);
-// Any of them, from the union of cuGraphAddNode; fills in what the union gives back.
+// A conditional node of `graph` with empty bodies; fills in their handles.
+CUresult make_conditional(Platform& platform, const Graph& graph, CUDA_CONDITIONAL_NODE_PARAMS& params,
+                          Operation* operation);
+// Any other, from the union of cuGraphAddNode; fills in what the union gives back.
 CUresult make_any(Platform& platform, CUgraphNodeParams* params, Operation* operation);
 
 CUDA_KERNEL_NODE_PARAMS kernel_params(GraphNode& node);

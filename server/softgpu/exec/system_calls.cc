@@ -1,4 +1,4 @@
-// printf, the heap and assertions of device code.
+// printf, the heap, assertions and graphs' conditions of device code.
 #include "server/softgpu/exec/system_calls.h"
 
 #include <bit>
@@ -27,7 +27,8 @@ constexpr std::string_view kNames[] = {"vprintf",
                                        "__cuda_syscall_cnpv2StreamWaitEvent",
                                        "__cuda_syscall_cnpv2EventCreate",
                                        "__cuda_syscall_cnpv2EventRecord",
-                                       "__cuda_syscall_cnpv2EventDestroy"};
+                                       "__cuda_syscall_cnpv2EventDestroy",
+                                       "cudaGraphSetConditional"};
 static_assert(std::size(kNames) == static_cast<size_t>(SystemCall::kCount));
 constexpr size_t kMaxString = 64 * 1024;
 constexpr size_t kMaxFormatted = 1024 * 1024;
@@ -309,6 +310,15 @@ const Op* system_call(Warp& warp, const Op* op, uint32_t mask) {
         break;
       }
       case SystemCall::kAssertFail: return assert_fail(warp, op, lane);
+      case SystemCall::kSetConditional: {
+        // The handle of a graph's condition is the address of its value.
+        std::byte* at =
+            translate_generic(warp, lane, read_frame<uint64_t>(warp, lane, op->r[3]), sizeof(uint32_t));
+        if (at == nullptr) return fault(warp, op, 700, lane, "cudaGraphSetConditional is given no handle");
+        __atomic_store_n(reinterpret_cast<uint32_t*>(at), read_frame<uint32_t>(warp, lane, op->r[4]),
+                         __ATOMIC_RELAXED);
+        break;
+      }
       default:
         if (!launch_call(warp, op, lane, static_cast<SystemCall>(op->r[1]))) return nullptr;
     }

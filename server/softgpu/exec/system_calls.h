@@ -22,6 +22,7 @@ enum class SystemCall : uint8_t {
   kCreateEvent,
   kRecordEvent,
   kDestroyEvent,
+  kSetConditional,
   kCount
 };
 

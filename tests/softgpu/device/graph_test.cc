@@ -17,6 +17,11 @@ class GraphTest : public PlatformTest {
     operation.width_bytes = 64;
     return operation;
   }
+  static std::shared_ptr<GraphExec> instantiate(const Graph& graph) {
+    std::shared_ptr<GraphExec> exec;
+    EXPECT_EQ(GraphExec::create(graph, 0, &exec), CUDA_GRAPH_INSTANTIATE_SUCCESS);
+    return exec;
+  }
   static uint32_t word(uint64_t address) { return *reinterpret_cast<uint32_t*>(address); }
 };
 
@@ -28,7 +33,7 @@ TEST_F(GraphTest, StepsRunAfterTheirDependencies) {
   const auto last = graph->add(copy(b, a), {});
   const auto first = graph->add(fill(a, 7), {});
   last->dependencies.push_back(first.get());
-  const auto exec = GraphExec::create(*graph, 0);
+  const auto exec = instantiate(*graph);
   ASSERT_NE(exec, nullptr);
   ASSERT_EQ(exec->launch(*context_, context_->null_stream()), CUDA_SUCCESS);
   EXPECT_EQ(context_->synchronize(), CUDA_SUCCESS);
@@ -40,14 +45,15 @@ TEST_F(GraphTest, ACycleIsRefused) {
   const auto a = graph->add(EmptyOperation{}, {});
   const auto b = graph->add(EmptyOperation{}, {a.get()});
   a->dependencies.push_back(b.get());
-  EXPECT_EQ(GraphExec::create(*graph, 0), nullptr);
+  std::shared_ptr<GraphExec> exec;
+  EXPECT_EQ(GraphExec::create(*graph, 0, &exec), CUDA_GRAPH_INSTANTIATE_INVALID_STRUCTURE);
 }
 
 TEST_F(GraphTest, CaptureRecordsBranchesAndJoins) {
   const auto main = context_->create_stream(0, 0);
   const auto side = context_->create_stream(0, 0);
   const auto graph = std::make_shared<Graph>(platform_->handles());
-  const auto capture = std::make_shared<Capture>(graph, main, CU_STREAM_CAPTURE_MODE_GLOBAL, 1);
+  const auto capture = std::make_shared<Capture>(graph, main, CU_STREAM_CAPTURE_MODE_GLOBAL, 1, false);
   main->set_capture(capture);
   capture->join(main, {});
   const uint64_t a = allocate(64);
@@ -74,7 +80,7 @@ TEST_F(GraphTest, UnjoinedWorkIsAnError) {
   const auto main = context_->create_stream(0, 0);
   const auto side = context_->create_stream(0, 0);
   const auto graph = std::make_shared<Graph>(platform_->handles());
-  const auto capture = std::make_shared<Capture>(graph, main, CU_STREAM_CAPTURE_MODE_GLOBAL, 1);
+  const auto capture = std::make_shared<Capture>(graph, main, CU_STREAM_CAPTURE_MODE_GLOBAL, 1, false);
   main->set_capture(capture);
   capture->join(main, {});
   capture->join(side, {});
@@ -86,7 +92,7 @@ TEST_F(GraphTest, UpdateTakesTheSameShapeOnly) {
   const uint64_t a = allocate(64);
   Graph first(platform_->handles());
   first.add(fill(a, 1), {});
-  const auto exec = GraphExec::create(first, 0);
+  const auto exec = instantiate(first);
   Graph second(platform_->handles());
   second.add(fill(a, 2), {});
   uint64_t node = 0;
