@@ -18,7 +18,9 @@ using wire::HandleKind;
 struct LinkInfo {
   wire::Handle handle;
   std::vector<CUjit_option> options;
-  void** values = nullptr;       // the application's: the driver's interface demands that they stay valid
+  void** values = nullptr;        // the application's: the driver's interface demands that they stay valid
+  void* info_log_room = nullptr;  // what the values were before what was filled was written there
+  void* error_log_room = nullptr;
   std::vector<std::byte> image;  // what cuLinkComplete gave out
 
   JitArguments jit() {
@@ -26,6 +28,13 @@ struct LinkInfo {
     arguments.options = options;
     arguments.values = values;
     return arguments;
+  }
+  // Each call fills the buffers anew, so it has all of their room.
+  void write_logs(std::string_view info_log, std::string_view error_log) {
+    const JitArguments arguments = jit();
+    if (void** room = arguments.find(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES)) *room = info_log_room;
+    if (void** room = arguments.find(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES)) *room = error_log_room;
+    arguments.write_logs(info_log, error_log);
   }
 };
 
@@ -50,7 +59,7 @@ CUresult add(Client& client, LinkInfo& link, CUjitInputType type, std::span<cons
   wire::LinkAddDataReply reply;
   Reply raw;
   const CUresult result = client.call(request, reply, raw, options);
-  link.jit().write_logs(reply.info_log, reply.error_log);
+  link.write_logs(reply.info_log, reply.error_log);
   return result;
 }
 
@@ -67,6 +76,8 @@ CUresult cuLinkCreate_v2(Client& client, unsigned int numOptions, CUjit_option* 
   auto link = std::make_unique<LinkInfo>();
   link->options.assign(jit.options.begin(), jit.options.end());
   link->values = optionValues;
+  if (void** room = jit.find(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES)) link->info_log_room = *room;
+  if (void** room = jit.find(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES)) link->error_log_room = *room;
   if (const CUresult r = client.create_handle_with(HandleKind::kLinkState, link.get(), &link->handle);
       r != CUDA_SUCCESS) {
     return r;
@@ -117,7 +128,7 @@ CUresult cuLinkComplete(Client& client, CUlinkState state, void** cubinOut, size
   wire::LinkCompleteReply reply;
   Reply raw;
   const CUresult result = client.call(wire::LinkCompleteRequest{link->handle}, reply, raw, {});
-  link->jit().write_logs(reply.info_log, reply.error_log);
+  link->write_logs(reply.info_log, reply.error_log);
   if (result != CUDA_SUCCESS) return result;
   link->image = std::move(raw.bulk);
   *cubinOut = link->image.data();

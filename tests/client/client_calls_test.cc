@@ -6,6 +6,7 @@
 
 #include "client-lib/calls/calls_gen.h"
 #include "protocol/wire/messages_launch_gen.h"
+#include "protocol/wire/messages_link_gen.h"
 #include "protocol/wire/messages_memory_gen.h"
 #include "protocol/wire/messages_module_gen.h"
 #include "tests/client/scripted_server.h"
@@ -261,6 +262,35 @@ TEST_F(Calls, JitLogsReachTheCallersBuffers) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(values[1]), 15u);
   EXPECT_EQ(calls::cuModuleLoadDataEx(client_, &loaded, ".version 9.0\n", 1, nullptr, values),
             CUDA_ERROR_INVALID_VALUE);
+}
+
+// Adding a part writes back how much of the logs it filled; the next call has all of their room again.
+TEST_F(Calls, ALinksLogsHaveTheirRoomInEveryCall) {
+  test_.server.on(wire::Opcode::kLinkAddData,
+                  [](const SeenCommand&) { return answer_with(wire::LinkAddDataReply()); });
+  test_.server.on(wire::Opcode::kLinkComplete, [](const SeenCommand&) {
+    wire::LinkCompleteReply reply;
+    reply.error_log = "undefined: sin";
+    Answer answer = answer_with(reply);
+    answer.result = CUDA_ERROR_INVALID_PTX;
+    return answer;
+  });
+  char log[16] = "untouched";
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, CU_JIT_ERROR_LOG_BUFFER};
+  void* values[] = {reinterpret_cast<void*>(sizeof log), log};
+  CUlinkState link = nullptr;
+  ASSERT_EQ(calls::cuLinkCreate_v2(client_, 2, options, values, &link), CUDA_SUCCESS);
+  char text[] = ".version 9.0";
+  EXPECT_EQ(
+      calls::cuLinkAddData_v2(client_, link, CU_JIT_INPUT_PTX, text, sizeof text, "", 0, nullptr, nullptr),
+      CUDA_SUCCESS);
+  EXPECT_STREQ(log, "");
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(values[0]), 0u);
+  void* image = nullptr;
+  size_t bytes = 0;
+  EXPECT_EQ(calls::cuLinkComplete(client_, link, &image, &bytes), CUDA_ERROR_INVALID_PTX);
+  EXPECT_STREQ(log, "undefined: sin");
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(values[0]), 14u);
 }
 
 TEST_F(Calls, BadImagesAreRefusedAtOnce) {

@@ -10,9 +10,19 @@ namespace {
 constexpr int kBinaryVersion = 90;
 constexpr int kMaxClusterBlocks = 8;
 constexpr uint32_t kRegisterUnit = 256;  // registers are handed out to warps in pieces of this many
+constexpr uint64_t kMaxRegistersPerThread = 255;
 constexpr uint64_t kSharedUnit = 128;
 
 uint64_t round_up(uint64_t value, uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// Any kernel runs here in blocks of all the threads that it allows, whatever it keeps in registers.
+// What is told of its registers must not say otherwise: programs compute their launches from it.
+uint32_t registers_of_thread(const ptx::Kernel& kernel) {
+  const uint64_t warps = round_up(kernel.max_threads, kWarpSize) / kWarpSize;
+  const uint64_t warp_registers = kRegistersPerMultiprocessor / warps / kRegisterUnit * kRegisterUnit;
+  const uint64_t most = std::min<uint64_t>(warp_registers / kWarpSize, kMaxRegistersPerThread);
+  return static_cast<uint32_t>(std::min<uint64_t>(kernel.registers, most));
+}
 
 int max_dynamic_bytes(const ptx::Kernel& kernel, const FunctionSettings& settings) {
   if (settings.max_dynamic_shared_bytes >= 0) return settings.max_dynamic_shared_bytes;
@@ -28,7 +38,7 @@ CUresult read_function_attribute(const ptx::Kernel& kernel, const FunctionSettin
     case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = static_cast<int>(kernel.static_shared_bytes); break;
     case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES: *value = static_cast<int>(kernel.constant_bytes); break;
     case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = static_cast<int>(kernel.local_bytes); break;
-    case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = static_cast<int>(kernel.registers); break;
+    case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = static_cast<int>(registers_of_thread(kernel)); break;
     case CU_FUNC_ATTRIBUTE_PTX_VERSION: *value = static_cast<int>(kernel.target); break;
     case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = kBinaryVersion; break;
     case CU_FUNC_ATTRIBUTE_CACHE_MODE_CA: *value = 0; break;
@@ -95,7 +105,7 @@ int active_blocks(const ptx::Kernel& kernel, const FunctionSettings& settings, i
   const uint64_t warps = (static_cast<uint64_t>(block_threads) + kWarpSize - 1) / kWarpSize;
   const uint64_t by_threads = kMaxThreadsPerMultiprocessor / (warps * kWarpSize);
   const uint64_t warp_registers =
-      round_up(uint64_t{std::max(kernel.registers, 1u)} * kWarpSize, kRegisterUnit);
+      round_up(uint64_t{std::max(registers_of_thread(kernel), 1u)} * kWarpSize, kRegisterUnit);
   const uint64_t by_registers = kRegistersPerMultiprocessor / (warps * warp_registers);
   const uint64_t shared =
       round_up(kernel.static_shared_bytes + dynamic_shared_bytes + kReservedSharedBytesPerBlock, kSharedUnit);

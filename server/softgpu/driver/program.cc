@@ -22,20 +22,24 @@ int JitOptions::index_of(CUjit_option option) const {
   return -1;
 }
 
-void JitOptions::write_log(CUjit_option buffer, CUjit_option size, const std::string& text) const {
+uint32_t JitOptions::size_of(CUjit_option option) const {
+  const int at = index_of(option);
+  return at < 0 ? 0 : static_cast<uint32_t>(reinterpret_cast<uintptr_t>(values_[at]));
+}
+
+void JitOptions::write_log(CUjit_option buffer, CUjit_option size, uint32_t capacity,
+                           const std::string& text) const {
   const int buffer_at = index_of(buffer);
   const int size_at = index_of(size);
-  if (buffer_at < 0 || size_at < 0 || values_[buffer_at] == nullptr) return;
-  const auto capacity = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(values_[size_at]));
-  if (capacity == 0) return;
+  if (buffer_at < 0 || size_at < 0 || values_[buffer_at] == nullptr || capacity == 0) return;
   copy_text(text, static_cast<char*>(values_[buffer_at]), capacity);
   const size_t written = std::min<size_t>(text.size(), capacity - 1);
   values_[size_at] = reinterpret_cast<void*>(static_cast<uintptr_t>(written));
 }
 
 void JitOptions::write_logs(const std::string& info, const std::string& error) const {
-  write_log(CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, info);
-  write_log(CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, error);
+  write_log(CU_JIT_INFO_LOG_BUFFER, CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES, info_log_bytes_, info);
+  write_log(CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, error_log_bytes_, error);
 }
 
 CUresult image_error_code(ErrorKind kind) {

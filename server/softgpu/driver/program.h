@@ -17,18 +17,26 @@ class Platform;
 class JitOptions {
  public:
   JitOptions(unsigned count, const CUjit_option* options, void** values)
-      : count_(count), options_(options), values_(values) {}
+      : count_(count),
+        options_(options),
+        values_(values),
+        info_log_bytes_(size_of(CU_JIT_INFO_LOG_BUFFER_SIZE_BYTES)),
+        error_log_bytes_(size_of(CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES)) {}
 
-  // Fills the log buffers, cut to their sizes, and writes back how much was used.
+  // Fills the log buffers, cut to their sizes, and writes back how much was used. May be called again:
+  // the sizes are remembered.
   void write_logs(const std::string& info, const std::string& error) const;
 
  private:
-  void write_log(CUjit_option buffer, CUjit_option size, const std::string& text) const;
+  void write_log(CUjit_option buffer, CUjit_option size, uint32_t capacity, const std::string& text) const;
   int index_of(CUjit_option option) const;
+  uint32_t size_of(CUjit_option option) const;
 
   unsigned count_;
   const CUjit_option* options_;
   void** values_;
+  uint32_t info_log_bytes_;
+  uint32_t error_log_bytes_;
 };
 
 // Compiles the PTX of an image; errors go to the options' error log and to note(). With

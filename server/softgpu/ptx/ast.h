@@ -1,8 +1,10 @@
-// What the parser found, close to the text. Names are views into the text.
+// What the parser found, close to the text. Names are views into the text, or into
+// Module::numbered_names.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +79,7 @@ struct VariableDeclaration {
   StateSpace space = StateSpace::kGlobal;
   Linkage linkage = Linkage::kInternal;
   Type type = Type::kNone;
+  uint32_t vector = 1;  // .v2, .v4, .v8
   uint32_t align = 1;
   uint64_t bytes = 0;
   bool unsized = false;  // name[]
@@ -161,7 +164,8 @@ struct Module {
   std::vector<VariableDeclaration> variables;
   std::vector<Function> functions;
   std::vector<Alias> aliases;
-  std::vector<Operand> operands;  // pool of all instructions' operands
+  std::vector<Operand> operands;                                   // pool of all instructions' operands
+  std::vector<std::unique_ptr<const std::string>> numbered_names;  // of variables declared as name<count>
 };
 
 }  // namespace outboard::softgpu::ptx

@@ -95,6 +95,7 @@ class FunctionLowering {
 
   // lower_instruction.cc
   void video(const Instruction& source, const exec::Form& form, std::span<const Operand> operands);
+  void vector_move(const Instruction& source, std::span<const Operand> operands);
   void copy_async(const Instruction& source, std::span<const Operand> operands);
   void instruction(const Instruction& source);
   const exec::Form* find_form(const Instruction& source, const std::string& opcode);

@@ -144,15 +144,53 @@ void FunctionLowering::copy_async(const Instruction& source, std::span<const Ope
   if (form != nullptr) generic(source, *form, operands);
 }
 
+// mov.v2.u32 and the like: one move for each element, through temporaries, since an element may be read
+// after another one was written into its register.
+void FunctionLowering::vector_move(const Instruction& source, std::span<const Operand> operands) {
+  const auto count = static_cast<uint8_t>(source.opcode[5] - '0');
+  const exec::Form* form = find_form(source, "mov" + std::string(source.opcode.substr(6)));
+  if (form == nullptr) return;
+  if (operands.size() != 2) return error(source.at, "'" + std::string(source.opcode) + "' takes two vectors");
+  std::vector<IrOperand> sides[2];
+  for (const int side : {1, 0}) {
+    OperandSpec spec = form->operands[static_cast<size_t>(side)];
+    spec.count = count;
+    begin(*form, source);
+    if (!value(spec, *form, operands[static_cast<size_t>(side)], source)) return;
+    sides[side] = pending_;
+  }
+  auto move = [&](IrOperand to, IrOperand from) {
+    begin(*form, source);
+    put(to);
+    put(from);
+    finish();
+  };
+  const Width width = type_width(form->operands[1].type);
+  std::vector<uint32_t> temporaries;
+  for (const IrOperand& from : sides[1])
+    move({ValueKind::kRegister, true, false, false, temporaries.emplace_back(add_register(width))}, from);
+  for (size_t i = 0; i < temporaries.size(); ++i)
+    move(sides[0][i], {ValueKind::kRegister, false, false, false, temporaries[i]});
+}
+
 void FunctionLowering::instruction(const Instruction& source) {
   std::span<const Operand> operands(module_.operands.data() + source.first_operand, source.operand_count);
   std::string_view base = source.opcode.substr(0, source.opcode.find('.'));
   if (control(source, base, operands)) return;
+  if (source.opcode.starts_with("mov.v2.") || source.opcode.starts_with("mov.v4."))
+    return vector_move(source, operands);
   // Packing and unpacking moves are forms of their own.
   if (base == "mov" && operands.size() == 2) {
     for (int side = 0; side < 2; ++side) {
-      uint32_t count = operands[side].element_count;
-      if (operands[side].kind != OperandKind::kVector) continue;
+      const Operand& operand = operands[side];
+      Resolved name;
+      uint32_t count = operand.element_count;
+      if (operand.kind == OperandKind::kName && resolve_register(operand.name, name) &&
+          name.kind == Resolved::Kind::kVector) {
+        count = name.count;
+      } else if (operand.kind != OperandKind::kVector) {
+        continue;
+      }
       std::string text =
           std::string(source.opcode) + (side == 0 ? ".unpack" : ".pack") + std::to_string(count);
       const exec::Form* form = context_.forms().find(text);

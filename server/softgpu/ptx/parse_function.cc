@@ -155,11 +155,10 @@ void Parser::body_directive(Function& function) {
     take();
     return;
   }
-  VariableDeclaration declaration;
-  if (!variable(space, Linkage::kInternal, false, declaration)) return;
-  function.body.push_back({StatementKind::kVariable, static_cast<uint32_t>(function.variables.size())});
-  function.variables.push_back(std::move(declaration));
-  expect(';');
+  auto index = static_cast<uint32_t>(function.variables.size());
+  variables(space, Linkage::kInternal, function.variables);
+  for (; index < function.variables.size(); ++index)
+    function.body.push_back({StatementKind::kVariable, index});
 }
 
 // .reg [.vN] .type name[<count>] [, ...];

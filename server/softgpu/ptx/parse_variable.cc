@@ -19,11 +19,11 @@ bool is_image_property(std::string_view field) {
 
 }  // namespace
 
-// After the state space. `is_parameter`: of a function, where .ptr attributes may follow the type.
-bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out) {
+// What follows the state space up to the name; out.bytes is one element. `is_parameter`: of a function,
+// where .ptr attributes may follow the type.
+bool Parser::variable_type(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out) {
   out.space = space;
   out.linkage = linkage;
-  uint32_t vector = 1;
   bool aligned = false;
   while (token_.kind == TokenKind::kDirective) {
     std::string_view word = token_.text;
@@ -43,7 +43,7 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
       continue;
     }
     if (word == ".v2" || word == ".v4" || word == ".v8") {
-      vector = static_cast<uint32_t>(word[2] - '0');
+      out.vector = static_cast<uint32_t>(word[2] - '0');
     } else if (word == ".ptr" || (is_parameter && out.type != Type::kNone)) {
       // .ptr .global and the like
     } else if (word == ".attribute") {
@@ -77,6 +77,51 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
     fail_here("the declaration has no type");
     return false;
   }
+  out.bytes = uint64_t{type_bytes(out.type)} * out.vector;
+  if (!aligned) out.align = static_cast<uint32_t>(out.bytes ? out.bytes : 1);
+  return true;
+}
+
+bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out) {
+  return variable_type(space, linkage, is_parameter, out) && variable_name(out);
+}
+
+// One statement may declare several of the same type: .global .u32 a, b[4], c<2>;
+void Parser::variables(StateSpace space, Linkage linkage, std::vector<VariableDeclaration>& list) {
+  VariableDeclaration type;
+  if (!variable_type(space, linkage, false, type)) return;
+  do {
+    VariableDeclaration next = type;
+    if (!variable_name(next)) return;
+    if (!accept('<')) {
+      list.push_back(std::move(next));
+    } else if (!numbered_variables(next, list)) {
+      return;
+    }
+  } while (accept(','));
+  expect(';');
+}
+
+// name<2> stands for name0 and name1.
+bool Parser::numbered_variables(const VariableDeclaration& shape, std::vector<VariableDeclaration>& list) {
+  const uint64_t room = kMaxNumberedVariables - module_.numbered_names.size();
+  if (token_.kind != TokenKind::kInteger || token_.value > room) {
+    fail_here("expected a number of variables up to " + std::to_string(room) + " (a text may have " +
+              std::to_string(kMaxNumberedVariables) + " of this kind), found " + describe());
+    return false;
+  }
+  for (uint64_t i = 0; i < token_.value; ++i) {
+    list.push_back(shape);
+    module_.numbered_names.push_back(
+        std::make_unique<const std::string>(std::string(shape.name) + std::to_string(i)));
+    list.back().name = *module_.numbered_names.back();
+  }
+  take();
+  return expect('>');
+}
+
+// The name, and what may follow it.
+bool Parser::variable_name(VariableDeclaration& out) {
   if (token_.kind != TokenKind::kIdentifier) {
     fail_here("expected a name, found " + describe());
     return false;
@@ -84,8 +129,6 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
   out.name = token_.text;
   out.at = token_.at;
   take();
-  out.bytes = uint64_t{type_bytes(out.type)} * vector;
-  if (!aligned) out.align = static_cast<uint32_t>(out.bytes ? out.bytes : 1);
   std::vector<uint64_t> extents;
   dimensions(out, extents);
   if (panic_) return false;
@@ -98,7 +141,7 @@ bool Parser::variable(StateSpace space, Linkage linkage, bool is_parameter, Vari
   if (is_reference && accept('=')) {
     reference_settings(out);
   } else if (accept('=')) {
-    if (vector > 1) extents.push_back(vector);
+    if (out.vector > 1) extents.push_back(out.vector);
     if (out.bytes > kMaxInitialBytes) {
       fail_here("an initial value may have at most " + std::to_string(kMaxInitialBytes) + " bytes");
       return false;

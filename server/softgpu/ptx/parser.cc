@@ -126,29 +126,7 @@ void Parser::module_variable(Linkage linkage) {
     take();
     return;
   }
-  // One statement may declare several: .global .u32 a, b;  The type goes for all of them.
-  VariableDeclaration first;
-  if (!variable(space, linkage, false, first)) return;
-  VariableDeclaration shape = first;
-  module_.variables.push_back(std::move(first));
-  while (accept(',')) {
-    VariableDeclaration next;
-    next.space = space;
-    next.linkage = linkage;
-    next.type = shape.type;
-    next.align = shape.align;
-    next.at = token_.at;
-    if (token_.kind != TokenKind::kIdentifier)
-      return fail_here("expected a variable's name, found " + describe());
-    next.name = token_.text;
-    take();
-    std::vector<uint64_t> extents;
-    next.bytes = type_bytes(shape.type);
-    dimensions(next, extents);
-    if (accept('=')) initializer(next, extents, 0, 0);
-    module_.variables.push_back(std::move(next));
-  }
-  expect(';');
+  variables(space, linkage, module_.variables);
 }
 
 void Parser::version() {

@@ -50,6 +50,10 @@ class Parser {
 
   // parse_variable.cc
   bool variable(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out);
+  bool variable_type(StateSpace space, Linkage linkage, bool is_parameter, VariableDeclaration& out);
+  bool variable_name(VariableDeclaration& out);
+  void variables(StateSpace space, Linkage linkage, std::vector<VariableDeclaration>& list);
+  bool numbered_variables(const VariableDeclaration& shape, std::vector<VariableDeclaration>& list);
   void dimensions(VariableDeclaration& variable, std::vector<uint64_t>& extents);
   void reference_settings(VariableDeclaration& variable);
   void initializer(VariableDeclaration& variable, const std::vector<uint64_t>& extents, size_t level,

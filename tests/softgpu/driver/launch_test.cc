@@ -80,5 +80,35 @@ TEST_F(LaunchTest, OccupancyAndCooperativeLimit) {
   EXPECT_EQ(cuCtxSynchronize(), CUDA_SUCCESS);
 }
 
+// Programs divide a multiprocessor's registers by a block's: a block that can be launched must fit, or
+// they compute a grid of none (libgomp does).
+TEST_F(LaunchTest, RegistersOfABlockFitInAMultiprocessor) {
+  for (const unsigned threads : {1024u, 1000u, 608u, 256u, 64u}) {
+    std::string text =
+        ".version 8.0\n.target sm_80\n.address_size 64\n.visible .entry many(.param .u64 p) .maxntid " +
+        std::to_string(threads) + "\n{ .reg .b64 %a; .reg .b32 %r<300>; ld.param.u64 %a, [p];\n";
+    for (int i = 0; i < 300; ++i) text += "ld.volatile.global.u32 %r" + std::to_string(i) + ", [%a];\n";
+    for (int i = 0; i < 300; ++i) text += "st.volatile.global.u32 [%a], %r" + std::to_string(i) + ";\n";
+    text += "ret; }\n";
+    CUmodule module = nullptr;
+    CUfunction f = nullptr;
+    ASSERT_EQ(cuModuleLoadData(&module, text.c_str()), CUDA_SUCCESS);
+    ASSERT_EQ(cuModuleGetFunction(&f, module, "many"), CUDA_SUCCESS);
+    int most = 0, registers = 0, of_multiprocessor = 0, blocks = 0;
+    EXPECT_EQ(cuFuncGetAttribute(&most, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, f), CUDA_SUCCESS);
+    EXPECT_EQ(most, static_cast<int>(threads));
+    EXPECT_EQ(cuFuncGetAttribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, f), CUDA_SUCCESS);
+    EXPECT_EQ(
+        cuDeviceGetAttribute(&of_multiprocessor, CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR, 0),
+        CUDA_SUCCESS);
+    EXPECT_GE(registers, 64);
+    EXPECT_LE(registers, 255);
+    EXPECT_GE(of_multiprocessor / (registers * most), 1) << registers;
+    EXPECT_EQ(cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, f, most, 0), CUDA_SUCCESS);
+    EXPECT_GE(blocks, 1) << registers;
+    EXPECT_EQ(cuModuleUnload(module), CUDA_SUCCESS);
+  }
+}
+
 }  // namespace
 }  // namespace outboard::softgpu

@@ -128,5 +128,30 @@ TEST_F(ModuleTest, LinkedTextsLoad) {
   EXPECT_EQ(read(address, 64)[0], 3u);
 }
 
+// Each failure is told in full, although the size that was written back for the one before is shorter.
+TEST_F(ModuleTest, LinkErrorsReachTheLogEachTime) {
+  char log[512] = "";
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void* values[] = {log, reinterpret_cast<void*>(sizeof(log))};
+  CUlinkState link = nullptr;
+  ASSERT_EQ(cuLinkCreate_v2(2, options, values, &link), CUDA_SUCCESS);
+  char garbage[] = "\x01\x02\x03";
+  EXPECT_NE(cuLinkAddData_v2(link, CU_JIT_INPUT_FATBINARY, garbage, sizeof(garbage), "", 0, nullptr, nullptr),
+            CUDA_SUCCESS);
+  EXPECT_GT(std::strlen(log), 0u);
+  EXPECT_EQ(reinterpret_cast<size_t>(values[1]), std::strlen(log));
+  std::string text = ".version 8.0\n.target sm_80\n.address_size 64\n.entry k()\n{\n";
+  for (int i = 0; i < 8; ++i) text += "add.s32 %r1 %r2;\n";
+  text += "}\n";
+  ASSERT_EQ(cuLinkAddData_v2(link, CU_JIT_INPUT_PTX, text.data(), text.size() + 1, "", 0, nullptr, nullptr),
+            CUDA_SUCCESS);
+  void* cubin = nullptr;
+  size_t bytes = 0;
+  EXPECT_EQ(cuLinkComplete(link, &cubin, &bytes), CUDA_ERROR_INVALID_PTX);
+  EXPECT_NE(std::string(log).find("ptx 13:"), std::string::npos) << log;  // the last line with an error
+  EXPECT_EQ(reinterpret_cast<size_t>(values[1]), std::strlen(log));
+  EXPECT_EQ(cuLinkDestroy(link), CUDA_SUCCESS);
+}
+
 }  // namespace
 }  // namespace outboard::softgpu

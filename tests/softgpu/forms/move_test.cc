@@ -69,6 +69,50 @@ TEST(MoveForms, Packing) {
   }
 }
 
+// GCC writes these; each is several moves of the scalar form.
+TEST(MoveForms, Vectors) {
+  check_forms({
+      {"vector constants",
+       "b64",
+       {"b32"},
+       [](const Values&) { return 0x7'0000'0000 + 0xffff'ffffull; },
+       {},
+       "{ .reg .v2 .u32 v; mov.v2.u32 v, {-1, 7}; mov.b64 %o0, {v.x, v.y}; }"},
+      {"elements change places",
+       "b64",
+       {"b32", "b32"},
+       [](const Values& in) { return (in[0] & 0xffff'ffff) << 32 | (in[1] & 0xffff'ffff); },
+       {},
+       "{ .reg .v2 .u32 v; mov.v2.u32 v, {%i0, %i1}; mov.v2.u32 v, {v.y, v.x}; mov.b64 %o0, {v.x, v.y}; }"},
+      {"from a vector register",
+       "b64",
+       {"b64", "b64"},
+       [](const Values& in) { return in[0] - in[1]; },
+       {},
+       "{ .reg .v2 .u64 v, w; mov.v2.u64 v, {%i0, %i1}; mov.v2.u64 w, v; mov.v2.u64 {%d0, %d1}, w; "
+       "sub.u64 %o0, %d0, %d1; }"},
+      {"packing a vector register",
+       "b64",
+       {"b64"},
+       [](const Values& in) { return in[0] << 32 | in[0] >> 32; },
+       {},
+       "{ .reg .v2 .u32 v; .reg .v4 .b16 w; mov.b64 v, %i0; mov.b64 w, %i0; mov.b64 %d0, w; mov.b64 {v.y, "
+       "v.x}, %d0; "
+       "mov.b64 %o0, v; }"},
+      {"guarded",
+       "b32",
+       {"b32", "b32"},
+       [](const Values& in) {
+         const auto a = static_cast<uint32_t>(in[0]), b = static_cast<uint32_t>(in[1]);
+         return uint64_t{a < b ? a ^ b : 0x3f80'0000u};
+       },
+       {},
+       "{ .reg .pred q; .reg .v4 .f32 v; setp.lt.u32 q, %i0, %i1; "
+       "mov.v4.f32 v, {0f3F800000, 0f00000000, 0f00000000, 0f00000000}; mov.b32 v.w, 0; "
+       "@q mov.v4.f32 v, {0f00000000, v.y, v.z, v.w}; mov.b32 %o0, v.x; @q xor.b32 %o0, %i0, %i1; }"},
+  });
+}
+
 TEST(MoveForms, Bytes) {
   // 8-bit registers are loaded and stored; here they come from a 32-bit one.
   for (unsigned i = 0; i < 4; ++i) {

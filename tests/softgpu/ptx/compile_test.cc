@@ -173,6 +173,49 @@ TEST(PtxCompile, InitialValues) {
   EXPECT_EQ(p.find_variable("f")->space, Space::kConstant);
 }
 
+TEST(PtxCompile, OneStatementDeclaresSeveralVariables) {
+  JitLog log;
+  auto program = compile(kHead +
+                             ".global .v2 .u32 a, b[3], c<2>; .global .u32 d = 5, e = 6, f[2] = {7, 8};\n"
+                             ".visible .entry k(.param .u64 p) {\n"
+                             ".shared .f32 s, t[2]; .shared .align 16 .b8 u<3>; .local .u64 l<2>;\n"
+                             ".reg .b64 %rd<3>; .reg .b32 %r<3>; mov.u32 %r1, t; mov.u32 %r1, u2; "
+                             "st.local.u64 [l0], %rd1; ld.local.u64 %rd2, [l1]; ret; }",
+                         log);
+  ASSERT_TRUE(program) << log.error;
+  const Program& p = **program;
+  const std::pair<const char*, uint64_t> sizes[] = {{"a", 8}, {"b", 24}, {"c0", 8}, {"c1", 8},
+                                                    {"d", 4}, {"e", 4},  {"f", 8}};
+  for (const auto& [name, bytes] : sizes) {
+    ASSERT_NE(p.find_variable(name), nullptr) << name;
+    EXPECT_EQ(p.find_variable(name)->bytes, bytes) << name;
+  }
+  EXPECT_EQ(p.find_variable("b")->align, 8u);
+  EXPECT_EQ(p.find_variable("e")->initial[0], std::byte{6});
+  EXPECT_EQ(p.find_variable("f")->initial[4], std::byte{8});
+  EXPECT_EQ(p.find_variable("c"), nullptr);
+  EXPECT_EQ(p.find_variable("c2"), nullptr);
+  EXPECT_EQ(p.find_kernel("k")->static_shared_bytes, 17u);  // t's eight bytes, and u2 at 16
+  EXPECT_EQ(p.find_kernel("k")->local_bytes, 16u);
+}
+
+// As GCC's compiler for nvptx passes arguments.
+TEST(PtxCompile, NumberedParameters) {
+  const std::string callee =
+      ".func f(.param .u64 a, .param .u64 b) { .reg .u64 %rd<2>; ld.param.u64 %rd0, [b]; ret; }\n";
+  EXPECT_EQ(
+      error_of(kHead + callee +
+               ".entry k() { .reg .u64 %R<2>; mov.u64 %R0, 1; { .param .u64 %P<2>; st.param.u64 [%P0], %R0; "
+               "st.param.u64 [%P1], %R0; call.uni f, (%P0, %P1); } ret; }"),
+      "");
+  EXPECT_EQ(kernel_error(".reg .u64 %R0; { .param .u64 %P<2>; } ld.param.u64 %R0, [%P0];"),
+            "ptx 6:57: error: '%P0' is not declared");
+  EXPECT_EQ(
+      kernel_error(".param .u64 %P<2>; .param .u64 %P<65535>;"),
+      "ptx 6:35: error: expected a number of variables up to 65534 (a text may have 65536 of this kind), "
+      "found '65535'");
+}
+
 TEST(PtxLink, TextsSeeOneAnother) {
   std::string one = kHead +
                     ".extern .func (.param .b32 r) f(.param .b32 x); .extern .global .u32 g;\n"
