@@ -2,9 +2,17 @@
 
 #include <utility>
 
+#include "client-lib/session/host_function_thread.h"
 #include "client-lib/session/signals.h"
 
 namespace outboard::client {
+namespace {
+
+thread_local bool t_host_functions = false;
+
+}  // namespace
+
+bool on_host_function_thread() { return t_host_functions; }
 
 HostFunctions::~HostFunctions() {
   {
@@ -39,6 +47,7 @@ void HostFunctions::reached(uint64_t number) {
 }
 
 void HostFunctions::run() {
+  t_host_functions = true;
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return closing_ || !due_.empty(); });

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "client-lib/session/client.h"
+#include "client-lib/session/host_function_thread.h"
 #include "client-lib/shim/process.h"
 #include "protocol/base/bytes.h"
 
@@ -11,6 +12,7 @@ namespace outboard::client {
 Entry::Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
   client_.count_call();
   result_ = client_.gate();
+  if (ok() && on_host_function_thread()) result_ = CUDA_ERROR_NOT_PERMITTED;
 }
 
 Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "client-lib/calls/calls_gen.h"
+#include "client-lib/session/host_function_thread.h"
 #include "protocol/wire/messages_launch_gen.h"
 #include "protocol/wire/messages_link_gen.h"
 #include "protocol/wire/messages_memory_gen.h"
@@ -447,9 +448,11 @@ TEST_F(Calls, HostFunctionsRunHereWhenTheStreamGetsThere) {
   static std::atomic<int> ran{0};
   ran = 0;
   int amount = 5;
-  ASSERT_EQ(calls::cuLaunchHostFunc(
-                client_, nullptr, [](void* data) { ran += *static_cast<int*>(data); }, &amount),
-            CUDA_SUCCESS);
+  ASSERT_EQ(
+      calls::cuLaunchHostFunc(
+          client_, nullptr,
+          [](void* data) { ran += on_host_function_thread() ? *static_cast<int*>(data) : 1000; }, &amount),
+      CUDA_SUCCESS);
   const auto launched = test_.server.commands_of(wire::Opcode::kLaunchHostFunction, 1);
   ASSERT_EQ(launched.size(), 1u);
   const uint64_t number = launched[0].as<wire::LaunchHostFunctionRequest>().callback;
@@ -463,6 +466,7 @@ TEST_F(Calls, HostFunctionsRunHereWhenTheStreamGetsThere) {
   ASSERT_EQ(done.size(), 1u);
   EXPECT_EQ(done[0].as<wire::HostFunctionDoneRequest>().callback, number);
   EXPECT_EQ(ran, 5);
+  EXPECT_FALSE(on_host_function_thread());
   EXPECT_EQ(calls::cuLaunchHostFunc(client_, nullptr, nullptr, nullptr), CUDA_ERROR_INVALID_VALUE);
 }
 

@@ -10,6 +10,7 @@
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/environment.h"
+#include "server/softgpu/device/host_call.h"
 #include "server/softgpu/device/memory_pool.h"
 #include "server/softgpu/device/module.h"
 #include "server/softgpu/device/platform.h"
@@ -91,6 +92,7 @@ CUresult run(const MemsetOperation& operation, Context&, std::string&) {
 
 CUresult run(const HostOperation& operation, Context& context, std::string&) {
   context.environment().flush_prints();
+  const HostCall call;
   operation.function(operation.user_data);
   return CUDA_SUCCESS;
 }

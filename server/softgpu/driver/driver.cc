@@ -54,6 +54,7 @@ Driver::Driver() : host_(new TableHost(*this)), tables_(new abi::ExportTables(*h
 
 CUresult Driver::initialize(unsigned flags) {
   if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (HostCall::active()) return CUDA_ERROR_NOT_PERMITTED;
   std::lock_guard lock(mutex_);
   if (status() == CUDA_SUCCESS) return CUDA_SUCCESS;
   if (platform_ != nullptr) return CUDA_ERROR_NOT_INITIALIZED;  // forked after initialisation

@@ -10,6 +10,7 @@
 
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/abi/export_tables.h"
+#include "server/softgpu/device/host_call.h"
 #include "server/softgpu/device/platform.h"
 
 namespace outboard::softgpu {
@@ -34,8 +35,11 @@ class Driver {
 
   CUresult initialize(unsigned flags);
   // CUDA_SUCCESS once cuInit has succeeded; CUDA_ERROR_NOT_INITIALIZED before, and for ever in a
-  // child that was forked after.
-  CUresult status() const { return static_cast<CUresult>(status_.load(std::memory_order_acquire)); }
+  // child that was forked after. CUDA_ERROR_NOT_PERMITTED in a function that a stream runs.
+  CUresult status() const {
+    if (HostCall::active()) return CUDA_ERROR_NOT_PERMITTED;
+    return static_cast<CUresult>(status_.load(std::memory_order_acquire));
+  }
   Platform& platform() { return *platform_; }
   abi::ExportTables& tables() { return *tables_; }
 

@@ -3,6 +3,7 @@
 
 #include "server/softgpu/device/environment.h"
 #include "server/softgpu/device/graph.h"
+#include "server/softgpu/device/host_call.h"
 #include "server/softgpu/driver/driver.h"
 
 using namespace outboard::softgpu;
@@ -162,6 +163,7 @@ CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* u
                     make_work(
                         [owner = context.shared_from_this(), handle, callback, user_data](std::string&) {
                           owner->environment().flush_prints();
+                          const HostCall call;
                           callback(handle, owner->errors().code(), user_data);
                           return CUDA_SUCCESS;
                         },

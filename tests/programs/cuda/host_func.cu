@@ -41,9 +41,24 @@ void CUDART_CB take(void* data) {
   ticket->order->seen[ticket->order->next++] = ticket->number;
 }
 
-void CUDART_CB on_stream(cudaStream_t, cudaError_t status, void* data) {
-  *static_cast<int*>(data) = status == cudaSuccess ? 1 : 2;
+struct Told {
+  void* memory;
+  cudaError_t status = cudaErrorUnknown;
+  cudaError_t freed = cudaSuccess;
+  cudaError_t synchronized = cudaSuccess;
+};
+
+void try_cuda(Told& told) {
+  told.freed = cudaFree(told.memory);
+  told.synchronized = cudaDeviceSynchronize();
 }
+
+void CUDART_CB on_stream(cudaStream_t, cudaError_t status, void* data) {
+  static_cast<Told*>(data)->status = status;
+  try_cuda(*static_cast<Told*>(data));
+}
+
+void CUDART_CB in_stream(void* data) { try_cuda(*static_cast<Told*>(data)); }
 
 int main() {
   constexpr int kCount = 2000;
@@ -76,11 +91,18 @@ int main() {
   for (int i = 0; i < 8; ++i) EXPECT(order.seen[i] == i);
   std::printf("order done\n");
 
-  int called = 0;
+  Told told[2];
+  for (Told& one : told) MUST(cudaMalloc(&one.memory, 64));
   add<<<4, 128, 0, stream>>>(device.data(), kCount, 1);
-  MUST(cudaStreamAddCallback(stream, on_stream, &called, 0));
+  MUST(cudaStreamAddCallback(stream, on_stream, &told[0], 0));
+  MUST(cudaLaunchHostFunc(stream, in_stream, &told[1]));
   MUST(cudaStreamSynchronize(stream));
-  EXPECT(called == 1);
+  EXPECT(told[0].status == cudaSuccess);
+  for (const Told& one : told) {
+    EXPECT(one.freed == cudaErrorNotPermitted);
+    EXPECT(one.synchronized == cudaErrorNotPermitted);
+    MUST(cudaFree(one.memory));
+  }
   std::printf("stream callback done\n");
   MUST(cudaFreeHost(host));
   MUST(cudaStreamDestroy(stream));

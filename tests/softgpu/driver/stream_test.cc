@@ -57,6 +57,37 @@ TEST_F(StreamApiTest, HostFunctionsRunInOrder) {
   EXPECT_EQ(cuStreamQuery(stream), CUDA_ERROR_INVALID_HANDLE);
 }
 
+// libgomp frees memory in its callbacks, and again later if it is told that this is not permitted.
+TEST_F(StreamApiTest, FunctionsThatAStreamRunsMayNotCallCuda) {
+  CUstream stream = nullptr;
+  ASSERT_EQ(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
+  struct State {
+    CUdeviceptr address;
+    CUresult free = CUDA_SUCCESS, current = CUDA_SUCCESS, count = CUDA_SUCCESS;
+  } states[2] = {{allocate(16)}, {allocate(16)}};
+  const auto call_cuda = [](void* data) {
+    auto* s = static_cast<State*>(data);
+    CUcontext context = nullptr;
+    int devices = 0;
+    s->free = cuMemFree_v2(s->address);
+    s->current = cuCtxGetCurrent(&context);
+    s->count = cuDeviceGetCount(&devices);
+  };
+  EXPECT_EQ(cuLaunchHostFunc(stream, call_cuda, &states[0]), CUDA_SUCCESS);
+  static const auto again = call_cuda;
+  EXPECT_EQ(cuStreamAddCallback(
+                stream, [](CUstream, CUresult, void* data) { again(data); }, &states[1], 0),
+            CUDA_SUCCESS);
+  EXPECT_EQ(cuStreamSynchronize(stream), CUDA_SUCCESS);
+  for (const State& state : states) {
+    EXPECT_EQ(state.free, CUDA_ERROR_NOT_PERMITTED);
+    EXPECT_EQ(state.current, CUDA_ERROR_NOT_PERMITTED);
+    EXPECT_EQ(state.count, CUDA_ERROR_NOT_PERMITTED);
+    EXPECT_EQ(cuMemFree_v2(state.address), CUDA_SUCCESS);
+  }
+  EXPECT_EQ(cuStreamDestroy_v2(stream), CUDA_SUCCESS);
+}
+
 TEST_F(StreamApiTest, PageableSourcesMayChangeAtOnce) {
   CUstream stream = nullptr;
   ASSERT_EQ(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
