@@ -1,6 +1,6 @@
 # The front door. Everything here is one line long; the work is done by deploy/tasks/*.sh and CMake.
 .DEFAULT_GOAL := release
-.PHONY: help setup all release dev demo test asan tsan fuzz bench check format tidy clean
+.PHONY: help setup setup-programs all release dev demo test asan tsan fuzz bench check format tidy clean
 
 release: ## Build the release preset into build/release (the default)
 	@deploy/tasks/build.sh release
@@ -9,6 +9,8 @@ dev: ## Build with assertions and debug information into build/dev
 	@deploy/tasks/build.sh dev
 setup: ## Install what building and testing need (Debian packages, Cap'n Proto)
 	@deploy/setup/setup.sh
+setup-programs: ## Install the programs of others that tests/realprograms tries (see docs/programs.md)
+	@deploy/setup/setup.sh programs
 demo: ## Run a CUDA program on a remote device, end to end
 	@deploy/tasks/demo.sh
 test: ## Run every test (TEST_ARGS goes to ctest, e.g. TEST_ARGS="-R wire")
@@ -30,4 +32,4 @@ tidy: ## Run clang-tidy over the sources (TIDY_PATHS, default: all)
 clean: ## Remove build/
 	rm -rf build
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

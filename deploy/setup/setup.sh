@@ -6,6 +6,7 @@
 #
 #   setup.sh            what building and testing need
 #   setup.sh clang      also packages-clang.txt (fuzzing, formatting)
+#   setup.sh programs   also packages-programs.txt (programs of others that tests try)
 #
 # Needs root or sudo only when a package is missing. Noisy steps write to build/logs.
 set -eu

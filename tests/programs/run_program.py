@@ -20,6 +20,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integra
 from products import Products, Server  # noqa: E402
 
 
+MODES = ["direct", "embedded", "tcp"]
+
+
 def run(command, environment, limit_s):
     """Returns (exit code or None after the limit, standard output, standard error)."""
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -53,6 +56,22 @@ def judge(mode, result, program, limit_s):
     return passed
 
 
+def run_modes(products, modes, program, limit_s):
+    """Runs the program in each way. Returns {way: result}, or None after saying what is wrong."""
+    results, good = {}, True
+    for mode in modes:
+        results[mode] = run_mode(mode, products, program, limit_s)
+        good &= judge(mode, results[mode], program, limit_s)
+    first = results[modes[0]][1].splitlines()
+    for mode in modes[1:]:
+        other = results[mode][1].splitlines()
+        difference = list(difflib.unified_diff(first, other, modes[0], mode, lineterm="", n=0))
+        if difference:
+            good = False
+            print("\n".join(["The outputs differ:", *difference[:60]]))
+    return results if good else None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, type=pathlib.Path, help="build folder with bin/ and lib/")
@@ -66,20 +85,11 @@ def main():
         parser.error("no program given")
     products = Products(args.build, dict(setting.split("=", 1) for setting in args.set))
 
-    modes = ["direct", "embedded", "tcp"] if args.mode == "compare" else [args.mode]
-    outputs, good = {}, True
-    for mode in modes:
-        result = run_mode(mode, products, program, args.limit)
-        good &= judge(mode, result, program, args.limit)
-        outputs[mode] = result[1].splitlines()
-    for mode in modes[1:]:
-        difference = list(difflib.unified_diff(outputs[modes[0]], outputs[mode], modes[0], mode, lineterm="", n=0))
-        if difference:
-            good = False
-            print("\n".join(["The outputs differ:", *difference[:60]]))
-    if good:
-        print(f"{program[0]}: right in {len(modes)} way(s)")
-    return 0 if good else 1
+    modes = MODES if args.mode == "compare" else [args.mode]
+    if run_modes(products, modes, program, args.limit) is None:
+        return 1
+    print(f"{program[0]}: right in {len(modes)} way(s)")
+    return 0
 
 
 if __name__ == "__main__":
