@@ -1,6 +1,7 @@
 // Contexts: the stack lives in the client, the driver's contexts on the server.
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/memcpy.h"
 #include "client-lib/session/client.h"
 #include "protocol/wire/messages_context_gen.h"
 
@@ -50,8 +51,14 @@ CUresult device_of(Client& client, CUcontext ctx, CUdevice* device) {
 CUresult synchronize(Client& client, CUcontext ctx) {
   ContextInfo* info = nullptr;
   if (const CUresult result = named_or_current(client, ctx, &info); result != CUDA_SUCCESS) return result;
+  StreamActivity& activity = client.activity();
+  const StreamActivity::Mark mark = activity.mark_of_all();
+  if (activity.need_of_context(info->handle, mark) == StreamActivity::Need::kNothing)
+    return what_waits_report(client);
   wire::ContextSynchronizeReply reply;
-  return client.call(wire::ContextSynchronizeRequest{info->handle}, reply);
+  const CUresult result = client.call(wire::ContextSynchronizeRequest{info->handle}, reply);
+  if (result == CUDA_SUCCESS) activity.context_settled(info->handle, mark);
+  return result;
 }
 
 }  // namespace

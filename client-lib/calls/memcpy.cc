@@ -94,6 +94,8 @@ CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t byte
   if (const CUresult result = check_device_range(client, from, bytes, &known); result != CUDA_SUCCESS)
     return result;
 
+  StreamActivity& activity = client.activity();
+  const StreamActivity::Mark mark = activity.mark(order.stream);
   auto* target = static_cast<std::byte*>(to);
   std::array<PendingCall, kChunksInFlight> window;
   const CommandScope scope = client.scope();
@@ -118,7 +120,10 @@ CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t byte
     const CUresult result = client.session().finish(window[done % kChunksInFlight], reply);
     if (first_error == CUDA_SUCCESS) first_error = result;
   }
-  return first_error == CUDA_SUCCESS ? client.session().take_deferred() : first_error;
+  if (first_error != CUDA_SUCCESS) return first_error;
+  // The data came in the stream's order, so all that was before it is done.
+  activity.settled(order.stream, context->handle, mark);
+  return client.session().take_deferred();
 }
 
 CUresult copy_on_device(Client& client, uint64_t to, uint64_t from, uint64_t bytes, const CopyOrder& order) {
@@ -141,13 +146,29 @@ CUresult settle_source(Client& client, const void* from, const CopyOrder& order)
   return wait_for_stream(client, order.stream);
 }
 
+CUresult what_waits_report(Client& client) {
+  const CUresult broken = client.session().broken();
+  return broken != CUDA_SUCCESS ? broken : client.session().take_deferred();
+}
+
 CUresult wait_for_stream(Client& client, wire::Handle stream) {
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
-  wire::StreamSynchronizeRequest request;
-  request.hStream = stream;
-  wire::StreamSynchronizeReply reply;
-  return client.call(request, reply);
+  StreamActivity& activity = client.activity();
+  const StreamActivity::Mark mark = activity.mark(stream);
+  const StreamActivity::Need need = activity.need(stream, context->handle, mark);
+  CUresult result = CUDA_SUCCESS;
+  if (need == StreamActivity::Need::kServer) {
+    wire::StreamSynchronizeRequest request;
+    request.hStream = stream;
+    wire::StreamSynchronizeReply reply;
+    result = client.call(request, reply);
+  } else {
+    if (need == StreamActivity::Need::kOrder) result = client.post(wire::StreamOrderRequest{stream});
+    if (result == CUDA_SUCCESS) result = what_waits_report(client);
+  }
+  if (result == CUDA_SUCCESS) activity.settled(stream, context->handle, mark);
+  return result;
 }
 
 CUresult cuMemcpyHtoD_v2(Client& client, CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,

@@ -29,7 +29,10 @@ CUresult copy_on_device(Client& client, uint64_t to, uint64_t from, uint64_t byt
 // pinned memory which a host function, still to run, will fill: then waits for the stream first.
 CUresult settle_source(Client& client, const void* from, const CopyOrder& order);
 
-// Waits for everything before it in the stream.
+// Waits for everything before it in the stream, as far as the program could notice the difference.
 CUresult wait_for_stream(Client& client, wire::Handle stream);
+
+// What a wait that the client answers itself has to say: a broken session, or what went wrong before.
+CUresult what_waits_report(Client& client);
 
 }  // namespace outboard::client::calls

@@ -1,6 +1,7 @@
 // What of streams is not generated.
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/memcpy.h"
 #include "client-lib/session/client.h"
 #include "client-lib/state/per_thread.h"
 #include "protocol/wire/messages_launch_gen.h"
@@ -69,12 +70,9 @@ CUresult capture_info(Client& client, CUstream stream, const CaptureOut& out) {
 }  // namespace
 
 CUresult cuStreamSynchronize(Client& client, CUstream hStream) {
-  ContextInfo* context = nullptr;
-  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
-  wire::StreamSynchronizeRequest request;
-  if (const CUresult result = find(client, hStream, &request.hStream); result != CUDA_SUCCESS) return result;
-  wire::StreamSynchronizeReply reply;
-  return client.call(request, reply);
+  wire::Handle stream;
+  if (const CUresult result = find(client, hStream, &stream); result != CUDA_SUCCESS) return result;
+  return wait_for_stream(client, stream);
 }
 
 CUresult cuStreamQuery(Client& client, CUstream hStream) {
@@ -82,9 +80,15 @@ CUresult cuStreamQuery(Client& client, CUstream hStream) {
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   wire::StreamQueryRequest request;
   if (const CUresult result = find(client, hStream, &request.hStream); result != CUDA_SUCCESS) return result;
+  StreamActivity& activity = client.activity();
+  const StreamActivity::Mark mark = activity.mark(request.hStream);
+  if (activity.need(request.hStream, context->handle, mark) == StreamActivity::Need::kNothing)
+    return what_waits_report(client);
   wire::StreamQueryReply reply;
   const CUresult result = client.call(request, reply);
-  return result == CUDA_SUCCESS ? client.session().take_deferred() : result;
+  if (result != CUDA_SUCCESS) return result;
+  activity.settled(request.hStream, context->handle, mark);
+  return client.session().take_deferred();
 }
 
 CUresult cuStreamGetCtx(Client& client, CUstream hStream, CUcontext* pctx) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "client-lib/session/command_sorts.h"
 #include "client-lib/session/host_functions.h"
 #include "client-lib/session/session.h"
 #include "client-lib/state/contexts.h"
@@ -21,6 +22,7 @@
 #include "client-lib/state/memory_map.h"
 #include "client-lib/state/modules.h"
 #include "client-lib/state/process_life.h"
+#include "client-lib/state/stream_activity.h"
 #include "client-lib/state/thread_state.h"
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/abi/export_tables.h"
@@ -77,23 +79,29 @@ class Client {
   bool has_current_context() { return !thread().contexts.empty(); }
   template <typename Request>
   CUresult post(const Request& request) {
-    return session_->post(scope(), request);
+    const CUresult result = session_->post(scope(), request);
+    note_work(request);
+    return result;
   }
   template <typename Request>
   CUresult call(const Request& request, typename Request::Reply& reply) {
     Reply raw;
-    return decode_reply<Request>(session_->call(scope(), request, raw), raw, reply);
+    return call(request, reply, raw, {});
   }
 
   // --- The same with bulk data, for hand-written calls. ---
   template <typename Request>
   CUresult post(const Request& request, std::span<const std::byte> bulk) {
-    return session_->post(scope(), request, bulk);
+    const CUresult result = session_->post(scope(), request, bulk);
+    note_work(request);
+    return result;
   }
   template <typename Request>
   CUresult call(const Request& request, typename Request::Reply& reply, Reply& raw,
                 const CallOptions& options) {
-    return decode_reply<Request>(session_->call(scope(), request, raw, options), raw, reply);
+    const CUresult result = session_->call(scope(), request, raw, options);
+    note_work(request);
+    return decode_reply<Request>(result, raw, reply);
   }
   // The last step of a call: decodes the reply's body, and lets a call that waits report what went
   // wrong before it.
@@ -118,6 +126,7 @@ class Client {
   MemoryMap& device_memory() { return device_memory_; }
   MemoryMap& host_memory() { return host_memory_; }
   ModuleStore& modules() { return modules_; }
+  StreamActivity& activity() { return activity_; }
   const Devices& devices() const { return devices_; }
   const wire::WelcomeInfo& welcome() const { return welcome_; }
   ProcessLife& life() { return life_; }
@@ -153,6 +162,14 @@ class Client {
   void log_once(LogLevel level, std::string_view key, const std::string& message);
 
  private:
+  // After the command was appended.
+  template <typename Request>
+  void note_work(const Request& request) {
+    constexpr CommandSort kSort = sort_of(Request::kOpcode, kHasStream<Request>);
+    if constexpr (kSort == CommandSort::kVisible) activity_.note_visible(stream_of(request));
+    if constexpr (kSort == CommandSort::kAnywhere) activity_.note_anywhere();
+    if constexpr (kSort == CommandSort::kQuiet) activity_.note_quiet(stream_of(request));
+  }
   CUresult gate_closed() const;
   CUresult connect_locked();
   CUresult start_session_locked();
@@ -186,6 +203,7 @@ class Client {
   MemoryMap device_memory_;
   MemoryMap host_memory_;
   ModuleStore modules_;
+  StreamActivity activity_;
   std::mutex contexts_mutex_;
   std::vector<std::unique_ptr<ContextInfo>> contexts_;
   ThreadStates threads_;

@@ -44,6 +44,13 @@ CUresult handle(Worker& worker, const wire::MemcpyDtoHRequest& request,
   return CUDA_SUCCESS;
 }
 
+// The client has answered a wait for the stream itself, because only copies like the above were in it.
+CUresult handle(Worker& worker, const wire::StreamOrderRequest& request, wire::StreamOrderReply&) {
+  CUstream stream = nullptr;
+  if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
+  return worker.driver().cuStreamSynchronize(stream);
+}
+
 CUresult handle(Worker& worker, const wire::MemcpyDtoDRequest& request, wire::MemcpyDtoDReply&) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;

@@ -128,6 +128,25 @@ TEST(WorkerSession, AWaitDoesNotHoldUpWhatComesBehindIt) {
   EXPECT_EQ(client.wait(waiting).result, CUDA_SUCCESS);
 }
 
+// The client has answered a wait itself: what comes later may rely on the stream's copies.
+TEST(WorkerSession, AnOrderHoldsUpWhatComesBehindIt) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  client.send(wire::MemcpyHtoDRequest{.destination = 1, .stream = {}, .asynchronous = true}, false,
+              std::vector<std::byte>(8));
+  client.send(wire::StreamOrderRequest{.stream = {}}, false);
+  client.send(wire::StreamOrderRequest{.stream = {7, 1}}, false);
+  const Answer answer = client.call(wire::MemAllocRequest{.size_bytes = 1});
+  EXPECT_EQ(answer.result, CUDA_SUCCESS);
+  EXPECT_EQ(answer.deferred, CUDA_ERROR_INVALID_HANDLE) << "of the stream that there is not";
+  const auto calls = driver.calls();
+  const auto at = [&](const char* call) {
+    return std::find(calls.begin(), calls.end(), call) - calls.begin();
+  };
+  EXPECT_LT(at("cuMemcpyHtoDAsync 8"), at("cuStreamSynchronize"));
+  EXPECT_LT(at("cuStreamSynchronize"), at("cuMemAlloc"));
+}
+
 TEST(WorkerSession, ManyWaitsAtOnceAreAllAnswered) {
   FakeDriver driver;
   SessionConfig config;
