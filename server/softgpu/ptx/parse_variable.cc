@@ -141,6 +141,11 @@ bool Parser::variable_name(VariableDeclaration& out) {
   if (is_reference && accept('=')) {
     reference_settings(out);
   } else if (accept('=')) {
+    if (out.space != StateSpace::kGlobal && out.space != StateSpace::kConstant) {
+      fail_here("'" + std::string(out.name) +
+                "' cannot have an initial value; only variables of .global and .const can");
+      return false;
+    }
     if (out.vector > 1) extents.push_back(out.vector);
     if (out.bytes > kMaxInitialBytes) {
       fail_here("an initial value may have at most " + std::to_string(kMaxInitialBytes) + " bytes");

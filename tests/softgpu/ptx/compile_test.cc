@@ -89,6 +89,10 @@ TEST(PtxCompile, SyntaxErrors) {
             "ptx 4:28: error: more initial values than elements in 'x'");
   EXPECT_EQ(kernel_error(".reg .b32 %r1; mov.u32 %r1, 1/0;"),
             "ptx 6:30: error: division by zero in a constant expression");
+  // Found by fuzz_ptx: a predicate has no bytes to put a value into.
+  EXPECT_EQ(error_of(kHead + ".func (.reg .pred %o = 1) f() { ret; }"),
+            "ptx 4:24: error: '%o' cannot have an initial value; only variables of .global and .const can");
+  EXPECT_NE(error_of(kHead + ".shared .b32 x = 1;").find("cannot have an initial value"), std::string::npos);
 }
 
 TEST(PtxCompile, GivesUpAfterManyErrors) {
