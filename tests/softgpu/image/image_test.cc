@@ -1,3 +1,4 @@
+#include "server/softgpu/image/decompress.h"
 #include "server/softgpu/image/image.h"
 
 #include <elf.h>
@@ -80,6 +81,22 @@ TEST(Image, HugeExpansionIsRefusedBeforeItIsAllocated) {
   const auto image = open_image(data);
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().kind, ErrorKind::kInvalidArgument);
+}
+
+// Found by fuzz_image: a header that promised much made each load take and clear that much memory.
+TEST(Image, ZstdSizesThatTheFrameContradictsAreRefused) {
+  const std::vector<std::byte> known = compress(std::string(1000, 'x'), kZstdFlags);
+  const auto refused = [](std::span<const std::byte> input, uint64_t bytes) {
+    const auto expanded = decompress(Compression::kZstdFrame, input, bytes);
+    return expanded ? "" : expanded.error().message;
+  };
+  EXPECT_EQ(refused(known, 1000), "");
+  EXPECT_NE(refused(known, kMaxEntryBytes).find("its frame says 1000"), std::string::npos);
+  // The same without a size in the frame: a window descriptor, then one block of one byte, repeated.
+  const unsigned char repeated[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38, 0x43, 0x1f, 0x00, 'x'};
+  const auto input = std::as_bytes(std::span(repeated));
+  EXPECT_EQ(refused(input, 1000), "");
+  EXPECT_NE(refused(input, kMaxEntryBytes).find("too small"), std::string::npos);
 }
 
 TEST(Image, PtxTextWithAndWithoutNul) {
