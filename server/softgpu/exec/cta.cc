@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 
+#include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/exec/special.h"
 #include "server/softgpu/ptx/image.h"
 
@@ -41,6 +42,19 @@ uint32_t* special_row(const Warp& warp, Special special) {
                                      static_cast<size_t>(special) * kSpecialRowBytes);
 }
 
+LaneFacts& lane_facts(const Warp& warp) {
+  return *reinterpret_cast<LaneFacts*>(warp.bank[kBankSpecial] + kLaneFactsOffset);
+}
+
+bool in_order(const Warp& warp) {
+  const uint32_t *x = special_row(warp, Special::kTidX), *y = special_row(warp, Special::kTidY),
+                 *z = special_row(warp, Special::kTidZ);
+  uint32_t difference = 0;
+  for (uint32_t lane = 0; lane < kLanes; ++lane)
+    difference |= (x[lane] ^ (x[0] + lane)) | (y[lane] ^ y[0]) | (z[lane] ^ z[0]);
+  return difference == 0;
+}
+
 }  // namespace
 
 // Rows that are the same in every CTA of a launch.
@@ -67,6 +81,7 @@ void Cta::fill_specials(const Warp& warp) {
       }
     }
   }
+  lane_facts(warp).in_order = in_order(warp);
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     row(Special::kLaneid)[lane] = lane;
     if (wants(Special::kLanemaskEq)) row(Special::kLanemaskEq)[lane] = 1u << lane;
@@ -115,7 +130,7 @@ bool Cta::prepare(Launch& for_launch) {
   launch_serial_ = 0;
   const ptx::FunctionCode& entry = *launch->entry;
   size_t register_stride = entry.register_bytes + kWarpPadding;
-  size_t special_stride = kSpecialCount * kSpecialRowBytes;
+  size_t special_stride = kSpecialBankBytes;
   size_t local_stride = size_t{launch->stack_bytes} * kLanes;
   if (!registers_.reserve(register_stride * launch->warps) ||
       !specials_.reserve(special_stride * launch->warps) || !local_.reserve(local_stride * launch->warps) ||
@@ -175,6 +190,7 @@ const Op* Cta::begin(Warp& warp) {
   warp.stop = Stop::kNone;
   warp.ranges = ranges_;
   warp.saved.clear();
+  lane_facts(warp).together = 0;  // until machine code finds that out
   fill_numbers(warp);
   return launch->code + launch->entry->entry;
 }

@@ -67,7 +67,7 @@ void square_root(Emitter& e, uint32_t instruction, uint32_t count) {
 void reciprocal(Emitter& e, uint32_t, uint32_t) {
   const Parts a = e.rows.read_any_nan(e.op().r[1], 2);
   const Parts d = e.rows.fresh(2);
-  e.a.vpbroadcastd(x86::zmm0, x86::dword_ptr(e.data32(0x3f80'0000)));
+  e.a.vpbroadcastd(x86::zmm0, x86::dword_ptr(e.data.word(0x3f80'0000)));
   for (uint32_t i = 0; i < 2; ++i) e.a.vdivps(d[i], x86::zmm0, a[i]);
   e.result(e.op().r[0], d, Nans::kAny32);
 }
@@ -115,7 +115,7 @@ void floating_ftz(Emitter& e, uint32_t instruction, uint32_t) {
   const Op& op = e.op();
   const Parts a = e.rows.read_any_nan(op.r[1], 2), b = e.rows.read_any_nan(op.r[2], 2);
   const Parts d = e.rows.fresh(2);
-  e.a.vpbroadcastd(x86::zmm3, x86::dword_ptr(e.data32(kSignBit)));
+  e.a.vpbroadcastd(x86::zmm3, x86::dword_ptr(e.data.word(kSignBit)));
   for (uint32_t i = 0; i < 2; ++i) {
     const x86::Zmm left = flushed_source(e, op.r[1], a[i], x86::zmm0);
     const x86::Zmm right = flushed_source(e, op.r[2], b[i], x86::zmm1);
@@ -130,7 +130,7 @@ void fused_ftz(Emitter& e, uint32_t, uint32_t) {
   const Parts a = e.rows.read_any_nan(op.r[1], 2), b = e.rows.read_any_nan(op.r[2], 2);
   const Parts c = e.rows.read_any_nan(op.r[3], 2);
   const Parts d = e.rows.fresh(2);
-  e.a.vpbroadcastd(x86::zmm3, x86::dword_ptr(e.data32(kSignBit)));
+  e.a.vpbroadcastd(x86::zmm3, x86::dword_ptr(e.data.word(kSignBit)));
   for (uint32_t i = 0; i < 2; ++i) {
     const x86::Zmm left = flushed_source(e, op.r[1], a[i], x86::zmm0);
     const x86::Zmm right = flushed_source(e, op.r[2], b[i], x86::zmm1);
@@ -162,7 +162,7 @@ void sign(Emitter& e, uint32_t instruction, uint32_t) {
   const Parts a = e.rows.read(e.op().r[1], 2);
   const Parts d = e.rows.fresh(2);
   const uint32_t mask = instruction == Inst::kIdVpxord ? kSignBit : ~kSignBit;
-  e.a.vpbroadcastd(x86::zmm0, x86::dword_ptr(e.data32(mask)));
+  e.a.vpbroadcastd(x86::zmm0, x86::dword_ptr(e.data.word(mask)));
   for (uint32_t i = 0; i < 2; ++i) e.a.emit(instruction, d[i], a[i], x86::zmm0);
   e.result(e.op().r[0], d);
 }

@@ -1,5 +1,7 @@
 #include "server/softgpu/jit/emit_memory.h"
 
+#include <optional>
+
 #include "server/softgpu/exec/form_aux.h"
 #include "server/softgpu/jit/semantics.h"
 
@@ -23,7 +25,8 @@ struct Access {
   Window window = static_cast<Window>(e.op().aux & exec::kWindowMask);
   bool is32 = e.op().flags & exec::kAddress32;
   bool uniform = e.op().flags & exec::kUniformAddress;
-  int shape = kNoShape;
+  std::optional<int64_t> stride = {};  // of the address, if it is known now
+  int shape = kNoShape;                // else the slot with what was measured
   asmjit::Label slow = e.a.newLabel();
 
   uint32_t lane_bytes() const { return bytes * elements; }
@@ -47,7 +50,7 @@ void compare_addresses(Emitter& e, const Parts& row, uint32_t distance) {
     x86::Zmm expected = x86::zmm0;
     if (distance != 0) {
       expected = x86::zmm1;
-      x86::Mem offsets = x86::zmmword_ptr(e.multiples(distance, is32));
+      x86::Mem offsets = x86::zmmword_ptr(e.data.multiples(distance, is32));
       offsets.addOffset(64 * i);
       a.emit(is32 ? x86::Inst::kIdVpaddd : x86::Inst::kIdVpaddq, expected, x86::zmm0, offsets);
     }
@@ -77,10 +80,13 @@ void measure_row(Emitter& e, const Parts& row, uint32_t distance) {
   });
 }
 
-// Finds out once per value of the address row how its lanes lie; false if the frame is full.
+// Finds out once per value of the address row how its lanes lie; false if the frame is full, or if
+// they are known to lie in a way that only the interpreter can do.
 bool measure(Access& access) {
   Emitter& e = access.e;
-  if (access.uniform) return true;
+  access.stride = access.uniform ? 0 : e.stride(access.row(), access.is32 ? 2 : 4);
+  access.uniform = access.stride == 0;
+  if (access.stride) return access.uniform || *access.stride == access.lane_bytes();
   const Parts row = e.rows.read(access.row(), access.is32 ? 2 : 4);
   CachedRow* cached = e.rows.find(access.row());
   if (cached->shape == kNoShape) {
@@ -104,16 +110,10 @@ void load_address(const Access& access) {
     a.mov(x86::rcx, access.is32 ? static_cast<uint32_t>(address) : address);
     return;
   }
-  if (!access.uniform) {
-    a.mov(x86::rcx, access.e.shape_first(access.shape));
+  if (access.stride) {
+    access.e.load_first(x86::rcx, access.row(), !access.is32);
   } else {
-    x86::Mem first = access.e.rows.memory(access.row(), 0);
-    first.setSize(access.is32 ? 4 : 8);
-    if (access.is32) {
-      a.mov(x86::ecx, first);
-    } else {
-      a.mov(x86::rcx, first);
-    }
+    a.mov(x86::rcx, access.e.shape_first(access.shape));
   }
   if (access.offset() == 0) return;
   if (access.is32) {
@@ -123,8 +123,23 @@ void load_address(const Access& access) {
   }
 }
 
+// The same for parameters at a known place; false if it is not known.
+bool check_parameter(const Access& access, uint32_t length) {
+  Emitter& e = access.e;
+  uint64_t address = 0;
+  if (access.window != Window::kParam || !e.immediate(access.row(), address)) return false;
+  address += static_cast<uint64_t>(int64_t{access.offset()});
+  if (address % access.lane_bytes() != 0 || address > exec::kMaxParamBytes) return false;
+  e.a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, launch)));
+  e.a.cmp(x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)),
+          static_cast<uint32_t>(address + length));
+  e.a.jb(access.slow);
+  return true;
+}
+
 // Goes to `slow` unless `length` bytes at rcx are accessible. Loses rax, rdx, rsi and rdi.
 void check(const Access& access, uint32_t length) {
+  if (check_parameter(access, length)) return;
   Emitter& e = access.e;
   auto& a = e.a;
   if (access.lane_bytes() > 1) {
@@ -207,7 +222,7 @@ void load_interleaved(const Access& access, uint32_t element, const Parts& to) {
     for (uint32_t half = 0; half < access.elements / 2; ++half) {
       const x86::Zmm into = half == 0 ? to[part] : x86::zmm1;
       a.vmovdqu64(x86::zmm0, data_at(access, begin + 128 * half));
-      a.vmovdqa64(into, x86::zmmword_ptr(e.every(access.elements, element)));
+      a.vmovdqa64(into, x86::zmmword_ptr(e.data.every(access.elements, element)));
       a.vpermi2d(into, x86::zmm0, data_at(access, begin + 128 * half + 64));
       if (half == 1) a.vinserti64x4(to[part], to[part], x86::ymm1, 1);
     }
@@ -236,13 +251,88 @@ bool can_be_contiguous(const Access& access) {
   return access.elements == 1 || (access.bytes == 4 && access.elements <= 4);
 }
 
+// The lanes side by side, or all at one address. Ends in `done`.
+void load_lanes(const Access& access, const std::vector<Parts>& to, const asmjit::Label& done) {
+  auto& a = access.e.a;
+  const auto count = static_cast<uint32_t>(to.size());
+  const auto side_by_side = [&] {
+    check(access, exec::kLanes * access.lane_bytes());
+    load_base(access);
+    for (uint32_t i = 0; i < count; ++i) load_contiguous(access, i, to[i]);
+  };
+  const auto at_one = [&] {
+    check(access, access.lane_bytes());
+    load_base(access);
+    for (uint32_t i = 0; i < count; ++i) load_uniform(access, i, to[i]);
+  };
+  load_address(access);
+  if (access.stride) {
+    access.uniform ? at_one() : side_by_side();
+    a.bind(done);
+    return;
+  }
+  const asmjit::Label same = a.newLabel();
+  a.mov(x86::rdx, access.e.shape_stride(access.shape));
+  if (can_be_contiguous(access)) {
+    a.cmp(x86::rdx, access.lane_bytes());
+    a.jne(same);
+    side_by_side();
+    a.jmp(done);
+  }
+  a.bind(same);
+  a.test(x86::rdx, x86::rdx);
+  a.jnz(access.slow);
+  at_one();
+  a.bind(done);
+}
+
+// Whole rows whose lanes are all the same: one lane is loaded.
+bool load_scalars(const Access& access) {
+  Emitter& e = access.e;
+  auto& a = e.a;
+  if (!access.uniform || access.bytes < 4 || !e.unguarded()) return false;
+  std::vector<uint32_t> written;
+  for (uint32_t i = 0; i < access.elements; ++i) {
+    written.push_back(e.op().operand(i));
+    if (!e.has_slot(written.back())) return false;
+  }
+  load_address(access);
+  check(access, access.lane_bytes());
+  load_base(access);
+  const RowCache::Snapshot before = e.rows.snapshot();
+  const asmjit::Label done = a.newLabel();
+  for (uint32_t i = 0; i < access.elements; ++i) {
+    x86::Mem from = data_at(access, i * access.bytes);
+    from.setSize(access.bytes);
+    if (access.bytes == 4) {
+      a.mov(x86::eax, from);
+    } else {
+      a.mov(x86::rax, from);
+    }
+    e.rows.bind_scalar(written[i], {0, access.bytes / 2});
+    a.mov(e.rows.slot(written[i]), x86::rax);
+  }
+  a.bind(done);
+  e.beside([&e, before, written, done, slow = access.slow, index = e.at(), next = e.next()] {
+    e.a.bind(slow);
+    e.interpret_beside(index, next, before, written);
+    for (uint32_t operand : written) {
+      e.a.mov(x86::rax, e.rows.memory(operand, 0));
+      e.a.mov(e.rows.slot(operand), x86::rax);
+    }
+    e.a.jmp(done);
+  });
+  return true;
+}
+
 // `bytes` per element in memory, `count` registers per row. Scattered addresses, partial guards and
 // everything that fails are left to the interpreter.
 void load(Emitter& e, uint32_t bytes, uint32_t count) {
   const uint32_t elements = e.op().aux >> exec::kElementsShift & exec::kElementsMask;
   Access access{e, bytes, elements, elements};
-  if (!measure(access) || elements > 4) return e.interpret();
-  auto& a = e.a;
+  if (elements > 4 || !measure(access)) return e.interpret();
+  if (access.stride && !access.uniform && !can_be_contiguous(access)) return e.interpret();
+  if (load_scalars(access)) return;
   check_guard(access);
   std::vector<Parts> to;
   std::vector<uint32_t> written;
@@ -251,26 +341,8 @@ void load(Emitter& e, uint32_t bytes, uint32_t count) {
     written.push_back(e.op().operand(i));
   }
   const RowCache::Snapshot before = e.rows.snapshot();
-  const asmjit::Label same = a.newLabel(), done = a.newLabel();
-  load_address(access);
-  if (!access.uniform) {
-    a.mov(x86::rdx, e.shape_stride(access.shape));
-    if (can_be_contiguous(access)) {
-      a.cmp(x86::rdx, access.lane_bytes());
-      a.jne(same);
-      check(access, exec::kLanes * access.lane_bytes());
-      load_base(access);
-      for (uint32_t i = 0; i < elements; ++i) load_contiguous(access, i, to[i]);
-      a.jmp(done);
-    }
-    a.bind(same);
-    a.test(x86::rdx, x86::rdx);
-    a.jnz(access.slow);
-  }
-  check(access, access.lane_bytes());
-  load_base(access);
-  for (uint32_t i = 0; i < elements; ++i) load_uniform(access, i, to[i]);
-  a.bind(done);
+  const asmjit::Label done = e.a.newLabel();
+  load_lanes(access, to, done);
   for (uint32_t i = 0; i < elements; ++i) e.rows.bind(written[i], to[i]);
   e.beside([&e, before, written, to, done, slow = access.slow, index = e.at(), next = e.next()] {
     e.a.bind(slow);
@@ -286,15 +358,17 @@ void load(Emitter& e, uint32_t bytes, uint32_t count) {
 void store(Emitter& e, uint32_t bytes, uint32_t count) {
   const uint32_t elements = e.op().aux >> exec::kElementsShift & exec::kElementsMask;
   Access access{e, bytes, elements, 0};
-  if (elements != 1 || access.uniform || !measure(access)) return e.interpret();
+  if (elements != 1 || !measure(access) || access.uniform) return e.interpret();
   auto& a = e.a;
   const Parts from = e.rows.read(e.op().operand(2), count);
   check_guard(access);
   const asmjit::Label done = a.newLabel();
   load_address(access);
-  a.mov(x86::rdx, e.shape_stride(access.shape));
-  a.cmp(x86::rdx, access.lane_bytes());
-  a.jne(access.slow);
+  if (!access.stride) {
+    a.mov(x86::rdx, e.shape_stride(access.shape));
+    a.cmp(x86::rdx, access.lane_bytes());
+    a.jne(access.slow);
+  }
   check(access, exec::kLanes * access.lane_bytes());
   load_base(access);
   if (bytes == 1) {

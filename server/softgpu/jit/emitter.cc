@@ -2,29 +2,37 @@
 
 #include <algorithm>
 
+#include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/jit/emit_memory.h"
+#include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
 
 Emitter::Emitter(asmjit::CodeHolder& holder, const ptx::Image& image)
     : a(&holder),
       anchor{x86::rbx, x86::r12, x86::rbp, x86::r13, x86::r14, x86::r15, a.newLabel(), a.newLabel()},
-      rows(a, anchor),
+      data(a),
+      rows(a, anchor, data),
       image_(image) {
   find_range = a.newLabel();
   leave_ = a.newLabel();
+  leave_apart_ = a.newLabel();
   enter = a.newLabel();
 }
 
-bool Emitter::immediate(uint32_t operand, uint64_t& bits) const {
-  if ((operand & 3) != exec::kBankConstants) return false;
-  // The bank is filled in the constants' order.
-  const std::vector<uint32_t>& offsets = image_.constant_offsets;
-  const auto found = std::lower_bound(offsets.begin(), offsets.end(), operand & ~(exec::kRowUnit - 1));
-  const ptx::Constant& constant = image_.constants[static_cast<size_t>(found - offsets.begin())];
-  if (constant.kind != ptx::Constant::Kind::kPlain) return false;
-  bits = constant.bits;
-  return true;
+void Emitter::assume(const Shapes* shapes) {
+  shapes_ = shapes;
+  rows.use(shapes, kMeasured * 16);
+}
+
+void Emitter::load_first(const x86::Gp& to, uint32_t operand, bool is64) {
+  uint64_t bits = 0;
+  if (!immediate(operand, bits)) return rows.load_first(to, operand, is64);
+  if (is64) {
+    a.mov(to.r64(), bits);
+  } else {
+    a.mov(to.r32(), static_cast<uint32_t>(bits));
+  }
 }
 
 void Emitter::load_guard(const x86::Gp& to) {
@@ -76,23 +84,54 @@ void Emitter::call_handler(uint32_t index) {
   a.call(x86::rax);
 }
 
-// The same; it goes on at `next` with all lanes, or the interpreter's loop takes over.
+// The same; it goes on at `next` with all lanes, or the interpreter's loop takes over. Only barriers
+// that all lanes wait at keep them together.
 void Emitter::call_and_expect(uint32_t index, uint32_t next) {
+  const Op& op = image_.code[index];
+  const bool stays = flow_of(op) == Flow::kBarrier && op.guard == exec::kPredicateTrue;
+  const asmjit::Label& other = stays || shapes_ == nullptr ? leave_ : leave_apart_;
   call_handler(index);
   a.lea(x86::rcx, x86::ptr(anchor.code, static_cast<int32_t>(next * sizeof(Op))));
   a.cmp(x86::rax, x86::rcx);
-  a.jne(leave_);
+  a.jne(other);
   a.cmp(x86::dword_ptr(anchor.warp, offsetof(exec::Warp, active)), -1);
-  a.jne(leave_);
+  a.jne(other);
+}
+
+void Emitter::forget_together() {
+  a.mov(x86::rcx, x86::qword_ptr(anchor.warp, offsetof(exec::Warp, bank) + 8 * exec::kBankSpecial));
+  a.mov(x86::dword_ptr(x86::rcx, exec::kLaneFactsOffset + offsetof(exec::LaneFacts, together)), 0);
+}
+
+void Emitter::leave_beside(const asmjit::Label& from) {
+  beside([this, from, cached = rows.snapshot(), index = at_] {
+    a.bind(from);
+    rows.store(cached);
+    forget_together();
+    leave_with(index);
+  });
+}
+
+std::vector<uint32_t> Emitter::operands(uint32_t index) const {
+  std::vector<uint32_t> found;
+  for (uint32_t at = index; at < next_instruction(image_, index); ++at)
+    found.insert(found.end(), std::begin(image_.code[at].r), std::end(image_.code[at].r));
+  return found;
 }
 
 void Emitter::interpret() {
-  rows.flush();
+  const Flow flow = flow_of(op());
+  if (shapes_ == nullptr || flow == Flow::kCall || flow == Flow::kAway) {
+    rows.flush();
+  } else {
+    rows.settle(operands(at_));
+  }
   call_and_expect(at_, next());
 }
 
 void Emitter::interpret_and_leave() {
   rows.flush();
+  if (shapes_ != nullptr) forget_together();
   leave_with(at_);
 }
 
@@ -103,25 +142,7 @@ void Emitter::interpret_beside(uint32_t index, uint32_t next, const RowCache::Sn
   rows.load(cached, written);
 }
 
-int Emitter::new_shape() { return shapes_ < kShapes ? shapes_++ : kNoShape; }
-
-asmjit::Label Emitter::data32(uint32_t value) {
-  auto [place, is_new] = data32_.try_emplace(value);
-  if (is_new) place->second = a.newLabel();
-  return place->second;
-}
-
-asmjit::Label Emitter::every(uint32_t step, uint32_t first) {
-  auto [place, is_new] = every_.try_emplace({step, first});
-  if (is_new) place->second = a.newLabel();
-  return place->second;
-}
-
-asmjit::Label Emitter::multiples(uint32_t step, bool is32) {
-  auto [place, is_new] = multiples_.try_emplace({step, is32});
-  if (is_new) place->second = a.newLabel();
-  return place->second;
-}
+int Emitter::new_shape() { return measured_ < kMeasured ? measured_++ : kNoShape; }
 
 void Emitter::emit_enter() {
   a.bind(enter);
@@ -138,6 +159,8 @@ void Emitter::emit_enter() {
 }
 
 void Emitter::emit_leave() {
+  a.bind(leave_apart_);
+  forget_together();
   a.bind(leave_);
   a.add(x86::rsp, kFrameBytes);
   for (const x86::Gp& saved : {x86::r15, x86::r14, x86::r13, x86::r12, x86::rbp, x86::rbx}) a.pop(saved);
@@ -145,38 +168,20 @@ void Emitter::emit_leave() {
   a.ret();
 }
 
-void Emitter::finish() {
+void Emitter::emit_beside() {
   for (size_t i = 0; i < beside_.size(); ++i) beside_[i]();
+  beside_.clear();
+}
+
+void Emitter::finish() {
   emit_enter();
   emit_leave();
   emit_find_range(*this);
-  emit_data();
-}
-
-void Emitter::emit_data() {
-  a.align(asmjit::AlignMode::kData, 64);
-  for (const auto& [what, label] : multiples_) {
-    a.bind(label);
-    for (uint32_t lane = 0; lane < exec::kLanes; ++lane) {
-      if (what.second) {
-        a.embedUInt32(lane * what.first);
-      } else {
-        a.embedUInt64(uint64_t{lane} * what.first);
-      }
-    }
-  }
-  for (const auto& [what, label] : every_) {
-    a.bind(label);
-    for (uint32_t i = 0; i < 16; ++i) a.embedUInt32((what.second + i * what.first) & 31);
-  }
+  data.emit();
   a.bind(anchor.nan64);
   a.embedUInt64(0x7ff8'0000'0000'0000);
   a.bind(anchor.nan32);
   a.embedUInt32(0x7fff'ffff);
-  for (const auto& [value, label] : data32_) {
-    a.bind(label);
-    a.embedUInt32(value);
-  }
 }
 
 }  // namespace outboard::softgpu::jit

@@ -5,13 +5,14 @@
 #include <asmjit/x86.h>
 
 #include <functional>
-#include <map>
-#include <unordered_map>
+#include <optional>
 #include <vector>
 
 #include "server/softgpu/exec/warp.h"
 #include "server/softgpu/jit/code.h"
+#include "server/softgpu/jit/data.h"
 #include "server/softgpu/jit/row_cache.h"
+#include "server/softgpu/jit/shapes.h"
 #include "server/softgpu/ptx/image.h"
 
 namespace outboard::softgpu::jit {
@@ -32,8 +33,30 @@ class Emitter {
   void go_to(uint32_t index) {
     at_ = index;
     rows.begin();
-    if (rows.empty()) shapes_ = 0;
+    if (rows.empty()) measured_ = 0;
   }
+  // From here on, code is for warps whose lanes are together. nullptr: for all whole warps.
+  void assume(const Shapes* shapes);
+  // Where control arrives with what is known of rows.
+  void arrive(const Shapes::State& known, const RowCache::Needed& needed, bool dirty) {
+    rows.arrive(known, needed, dirty);
+    known_ = known;
+    measured_ = 0;
+  }
+  // The current instruction is done.
+  void step() {
+    if (shapes_ != nullptr) shapes_->step(at_, known_);
+  }
+  // Distance of lanes of a row of `count` registers, if it is known.
+  std::optional<int64_t> stride(uint32_t operand, uint32_t count) const {
+    return shapes_ == nullptr ? std::nullopt : shapes_->stride(operand, count, known_);
+  }
+  // Of what the current instruction writes.
+  std::optional<int64_t> result_stride(Law law) const {
+    return shapes_ == nullptr ? std::nullopt : shapes_->result(op(), law, known_);
+  }
+  // A result that is the same in all lanes can be a scalar.
+  bool has_slot(uint32_t operand) const { return shapes_ != nullptr && shapes_->slot(operand) >= 0; }
   // The next instruction's index.
   uint32_t next() const { return next_instruction(image_, at_); }
 
@@ -46,7 +69,9 @@ class Emitter {
   // Bits of `value` to a destination predicate under the guard; `value` is lost.
   void store_predicate(uint32_t index, const x86::Gp& value);
   // The 64 bits of an immediate operand, if it is one and known now.
-  bool immediate(uint32_t operand, uint64_t& bits) const;
+  bool immediate(uint32_t operand, uint64_t& bits) const { return plain_constant(image_, operand, bits); }
+  // to = the first lane. Loses rax.
+  void load_first(const x86::Gp& to, uint32_t operand, bool is64);
 
   // The interpreter executes the current instruction; nothing is cached afterwards.
   void interpret();
@@ -57,6 +82,10 @@ class Emitter {
     call_handler(index);
     leave();
   }
+  // Lanes may part from here on. Loses rcx.
+  void forget_together();
+  // What was assumed of the current instruction's rows does not hold: the interpreter goes on.
+  void leave_beside(const asmjit::Label& from);
   // The interpreter goes on at `index`.
   void leave_at(uint32_t index) {
     a.lea(x86::rax, x86::ptr(anchor.code, static_cast<int32_t>(index * sizeof(Op))));
@@ -76,42 +105,43 @@ class Emitter {
   x86::Mem shape_first(int slot) const { return x86::qword_ptr(x86::rsp, slot * 16); }
   x86::Mem shape_stride(int slot) const { return x86::qword_ptr(x86::rsp, slot * 16 + 8); }
 
-  // Data behind the code.
-  asmjit::Label data32(uint32_t value);
-  // 0, 1, 2, ... times `step`, for 32 lanes.
-  asmjit::Label multiples(uint32_t step, bool is32);
-  // For VPERMI2D: every `step`th element from `first` on.
-  asmjit::Label every(uint32_t step, uint32_t first);
   asmjit::Label find_range;  // subroutine, see emit_memory.cc
   // Prologue: rdi is the warp, rax where to go on. Epilogue: rax is the next instruction.
   asmjit::Label enter;
 
+  // What is beside the main path so far.
+  void emit_beside();
   // Everything that comes behind the last instruction.
   void finish();
 
   x86::Assembler a;
   Anchors anchor;
+  Data data;
   RowCache rows;
 
-  static constexpr int kShapes = 48;
-  static constexpr int kFrameBytes = kShapes * 16 + 8;
-
  private:
-  void emit_data();
+  // The stack frame: shapes of address rows that were measured, then slots of rows.
+  static constexpr int kMeasured = 48;
+  static constexpr int kFrameBytes = kMeasured * 16 + Shapes::kSlots * 8 + 8;
+
   void emit_enter();
   void emit_leave();
   void call_handler(uint32_t index);
   void call_and_expect(uint32_t index, uint32_t next);
+  std::vector<uint32_t> operands(uint32_t index) const;
 
   const ptx::Image& image_;
   uint32_t at_ = 0;
-  int shapes_ = 0;
-  asmjit::Label leave_;
+  int measured_ = 0;
+  const Shapes* shapes_ = nullptr;
+  Shapes::State known_;
+  asmjit::Label leave_, leave_apart_;
   std::vector<std::function<void()>> beside_;
-  std::unordered_map<uint32_t, asmjit::Label> data32_;
-  std::map<std::pair<uint32_t, uint32_t>, asmjit::Label> every_;
-  std::map<std::pair<uint32_t, bool>, asmjit::Label> multiples_;
 };
+
+// For the current instruction, if what it writes has a shape: computes the first lane. False if it
+// has none.
+bool emit_scalar(Emitter& emitter, Law law);
 
 // Emits the current instruction; `what` and `count` come from its rule (semantics.h).
 using Emit = void (*)(Emitter&, uint32_t what, uint32_t count);

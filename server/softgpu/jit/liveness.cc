@@ -47,8 +47,7 @@ void Liveness::split_blocks() {
   for (uint32_t index = function_.entry; index < function_.end;) {
     const Flow flow = flow_of(image_.code[index]);
     index = next_instruction(image_, index);
-    if (index < function_.end && flow != Flow::kOn && flow != Flow::kSuspend)
-      begins[index - function_.entry] = true;
+    if (index < function_.end && flow != Flow::kOn) begins[index - function_.entry] = true;
   }
   for (uint32_t index = function_.entry; index < function_.end; ++index) {
     if (!begins[index - function_.entry]) continue;
@@ -80,7 +79,7 @@ void Liveness::find_successors(Block& block) {
   if (flow == Flow::kCall || flow == Flow::kAway || (flow == Flow::kEnd && !function_.is_entry))
     block.all_live_behind = true;
   const bool always = op.guard == exec::kPredicateTrue;
-  if (always && flow != Flow::kOn && flow != Flow::kSuspend) return;
+  if (always && flow != Flow::kOn && flow != Flow::kSuspend && flow != Flow::kBarrier) return;
   goes_to(block.last);
 }
 

@@ -44,10 +44,16 @@ void RowCache::drop(size_t index) {
 void RowCache::evict_one() {
   size_t oldest = rows_.size();
   for (size_t i = 0; i < rows_.size(); ++i) {
-    if (pinned_[rows_[i].zmm[0]] == now_) continue;
+    if (rows_[i].count == 0 || pinned_[rows_[i].zmm[0]] == now_) continue;
     if (oldest == rows_.size() || rows_[i].used < rows_[oldest].used) oldest = i;
   }
-  if (rows_[oldest].dirty) store_row(rows_[oldest]);
+  CachedRow& row = rows_[oldest];
+  if (row.scalar) {
+    for (uint32_t i = 0; i < row.count; ++i) taken_ &= ~(1u << row.zmm[i]);
+    row.count = 0;
+    return;
+  }
+  if (row.dirty) store_row(row);
   drop(oldest);
 }
 
@@ -76,21 +82,29 @@ void RowCache::release(const Parts& parts) {
 
 Parts RowCache::read_any_nan(uint32_t operand, uint32_t count) {
   CachedRow* row = find(operand);
-  if (row != nullptr && row->count != count) {
+  if (row != nullptr && (row->scalar ? row->lanes.count : row->count) != count) {
     // The same place with lanes of another width.
     if (row->dirty) store_row(*row);
     drop(static_cast<size_t>(row - rows_.data()));
     row = nullptr;
   }
-  if (row == nullptr) {
+  if (row == nullptr || row->count == 0) {
     CachedRow fresh_row{operand, static_cast<uint8_t>(count), {}, false, false, Nans::kCanonical, kNoShape,
                         now_};
-    for (uint32_t i = 0; i < count; ++i) {
-      fresh_row.zmm[i] = static_cast<uint8_t>(take());
-      a_.vmovdqu64(x86::zmm(fresh_row.zmm[i]), memory(operand, i));
+    if (row != nullptr) {
+      fresh_row.dirty = row->dirty;
+      fresh_row.scalar = true;
+      fresh_row.lanes = row->lanes;
     }
-    rows_.push_back(fresh_row);
-    row = &rows_.back();
+    for (uint32_t i = 0; i < count; ++i) fresh_row.zmm[i] = static_cast<uint8_t>(take());
+    if (fresh_row.scalar) {
+      spread(fresh_row);
+      *(row = find(operand)) = fresh_row;
+    } else {
+      for (uint32_t i = 0; i < count; ++i) a_.vmovdqu64(x86::zmm(fresh_row.zmm[i]), memory(operand, i));
+      rows_.push_back(fresh_row);
+      row = &rows_.back();
+    }
   }
   row->used = now_;
   for (uint32_t i = 0; i < count; ++i) pinned_[row->zmm[i]] = now_;
@@ -122,13 +136,14 @@ void RowCache::canonicalise(const CachedRow& row) {
 }
 
 void RowCache::store_row(const CachedRow& row) {
+  if (row.count == 0) return store_scalar_row(row);
   if (row.nans != Nans::kCanonical) canonicalise(row);
   for (uint32_t i = 0; i < row.count; ++i) a_.vmovdqu64(memory(row.operand, i), x86::zmm(row.zmm[i]));
 }
 
 void RowCache::bind(uint32_t operand, const Parts& parts, Nans nans, bool flushed) {
   if (CachedRow* old = find(operand)) {
-    const bool in_place = old->zmm[0] == parts[0].id();
+    const bool in_place = old->count != 0 && old->zmm[0] == parts[0].id();
     const size_t index = static_cast<size_t>(old - rows_.data());
     if (in_place) {
       rows_.erase(rows_.begin() + static_cast<ptrdiff_t>(index));

@@ -9,6 +9,9 @@
 #include <functional>
 #include <vector>
 
+#include "server/softgpu/jit/data.h"
+#include "server/softgpu/jit/shapes.h"
+
 namespace outboard::softgpu::jit {
 
 // Registers of one row, lowest lanes first.
@@ -32,18 +35,21 @@ inline constexpr int kNoShape = -1;
 
 struct CachedRow {
   uint32_t operand;  // as in exec::Op
-  uint8_t count;
+  uint8_t count;     // registers that hold it, 0 if it is only a scalar
   std::array<uint8_t, 4> zmm;
   bool dirty;    // memory has an older value
   bool flushed;  // a float row without subnormal numbers
   Nans nans;
   int shape;      // slot of the frame that describes it as an address, kNoShape if none does
   uint32_t used;  // when, for eviction
+  bool scalar = false;      // the frame has the first lane, which makes the row with...
+  Shapes::Shape lanes = {}; // ...this
 };
 
 class RowCache {
  public:
-  RowCache(asmjit::x86::Assembler& assembler, const Anchors& anchors) : a_(assembler), anchors_(anchors) {}
+  RowCache(asmjit::x86::Assembler& assembler, const Anchors& anchors, Data& data)
+      : a_(assembler), anchors_(anchors), data_(data) {}
 
   // What an instruction pins stays in its registers until the next begin().
   void begin() { ++now_; }
@@ -67,6 +73,23 @@ class RowCache {
   }
   bool empty() const { return rows_.empty(); }
 
+  // Rows with shapes. Their slots are those of `shapes`, from `frame_offset` in the stack frame on.
+  void use(const Shapes* shapes, int32_t frame_offset) {
+    shapes_ = shapes;
+    frame_offset_ = frame_offset;
+  }
+  asmjit::x86::Mem slot(uint32_t operand) const;
+  // The row's first lane is in its slot, memory is older.
+  void bind_scalar(uint32_t operand, const Shapes::Shape& shape);
+  // to = the row's first lane, 64 bits if `is64`. Loses rax.
+  void load_first(const asmjit::x86::Gp& to, uint32_t operand, bool is64);
+  // Memory gets all values, and what is known stays but for the rows in `forgotten`.
+  void settle(const std::vector<uint32_t>& forgotten);
+  // Where control goes on with the rows of `to` in their slots and all others in memory.
+  void hand_over(const std::vector<CachedRow>& rows, const Shapes::State& to, const Needed& needed);
+  // Begins where control arrives like this; `dirty`: memory has older values of the rows in slots.
+  void arrive(const Shapes::State& from, const Needed& needed, bool dirty);
+
   // For code beside the main path: what was cached when the path was left.
   using Snapshot = std::vector<CachedRow>;
   const Snapshot& snapshot() const { return rows_; }
@@ -86,10 +109,15 @@ class RowCache {
   void drop(size_t index);
   void canonicalise(const CachedRow& row);
   void store_row(const CachedRow& row);
+  void store_scalar_row(const CachedRow& row);
+  void spread(const CachedRow& row);
   Parts parts_of(const CachedRow& row) const;
 
   asmjit::x86::Assembler& a_;
   const Anchors& anchors_;
+  Data& data_;
+  const Shapes* shapes_ = nullptr;
+  int32_t frame_offset_ = 0;
   std::vector<CachedRow> rows_;
   uint32_t taken_ = 0;          // bit per register
   uint32_t pinned_[kEnd] = {};  // when an instruction last asked for the register

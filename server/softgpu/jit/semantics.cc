@@ -23,6 +23,8 @@ struct HashKey {
 struct Native {
   const Rule* rule;
   std::vector<RowUse> uses;
+  bool elementwise;
+  Law law = Law::kNone;
 };
 
 struct Tables {
@@ -36,6 +38,7 @@ Flow flow_of(const exec::Form& form) {
   if (form.text == "function.call") return Flow::kCall;
   if (form.flags & exec::kTerminator) return Flow::kEnd;
   if (form.text.starts_with("call") || form.text.starts_with("function.call")) return Flow::kAway;
+  if (form.group == "barrier" && form.text.find("warp") == std::string::npos) return Flow::kBarrier;
   for (const char* group : {"control", "barrier", "shuffle", "atomic", "async_copy"}) {
     if (form.group == group) return Flow::kSuspend;
   }
@@ -77,11 +80,20 @@ Tables make_tables() {
     }
   }
   for (std::span<const Rule> rules : {arithmetic_rules(), bit_rules(), compare_rules(), memory_rules()}) {
+    // Selections look at predicates too.
+    const bool elementwise = rules.data() != compare_rules().data();
     for (const Rule& rule : rules) {
       const exec::Form* form = forms.find(rule.text);
       if (form == nullptr) continue;
-      tables.natives.emplace(Key{form->handler, form->aux}, Native{&rule, find_row_uses(*form)});
+      tables.natives.emplace(Key{form->handler, form->aux},
+                             Native{&rule, find_row_uses(*form), elementwise, Law::kNone});
     }
+  }
+  for (const LawRule& rule : scalar_rules()) {
+    const exec::Form* form = forms.find(rule.text);
+    if (form == nullptr) continue;
+    const auto native = tables.natives.find(Key{form->handler, form->aux});
+    if (native != tables.natives.end()) native->second.law = rule.law;
   }
   return tables;
 }
@@ -91,16 +103,31 @@ const Tables& tables() {
   return made;
 }
 
+const Native* find_native(const Op& op) {
+  const auto found = tables().natives.find(Key{op.run, op.aux});
+  return found == tables().natives.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 const Rule* find_rule(const Op& op) {
-  const auto found = tables().natives.find(Key{op.run, op.aux});
-  return found == tables().natives.end() ? nullptr : found->second.rule;
+  const Native* native = find_native(op);
+  return native == nullptr ? nullptr : native->rule;
 }
 
 std::span<const RowUse> row_uses(const Op& op) {
-  const auto found = tables().natives.find(Key{op.run, op.aux});
-  return found == tables().natives.end() ? std::span<const RowUse>() : found->second.uses;
+  const Native* native = find_native(op);
+  return native == nullptr ? std::span<const RowUse>() : native->uses;
+}
+
+Law law_of(const Op& op) {
+  const Native* native = find_native(op);
+  return native == nullptr ? Law::kNone : native->law;
+}
+
+bool is_elementwise(const Op& op) {
+  const Native* native = find_native(op);
+  return native != nullptr && native->elementwise;
 }
 
 Flow flow_of(const Op& op) {

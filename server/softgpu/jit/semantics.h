@@ -16,6 +16,12 @@ struct Rule {
   uint32_t count = 0;  // registers of the destination's row
 };
 
+struct LawRule {
+  const char* text;
+  Law law;
+};
+
+std::span<const LawRule> scalar_rules();
 std::span<const Rule> arithmetic_rules();
 std::span<const Rule> bit_rules();
 std::span<const Rule> compare_rules();
@@ -32,10 +38,14 @@ struct RowUse {
 };
 // Of an instruction that has a rule.
 std::span<const RowUse> row_uses(const Op& op);
+Law law_of(const Op& op);
+// It has a rule, and equal sources give equal results in all lanes.
+bool is_elementwise(const Op& op);
 
 enum class Flow : uint8_t {
   kOn,       // goes on behind the instruction, or stops and goes on there later
   kSuspend,  // may stop there
+  kBarrier,  // the same, but all lanes that it is for go on together
   kBranch,
   kIndexed,  // brx.idx
   kCall,     // of a known function

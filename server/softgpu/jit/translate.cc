@@ -1,8 +1,10 @@
 #include "server/softgpu/jit/translate.h"
 
 #include <map>
+#include <optional>
 
 #include "server/softgpu/exec/isa.h"
+#include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/liveness.h"
 #include "server/softgpu/jit/semantics.h"
@@ -35,38 +37,80 @@ class Translator {
         e_(holder, image) {}
 
   void run(uint32_t& native, uint32_t& interpreted) {
-    for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
-      start(index);
-      e_.go_to(index);
-      instruction(native, interpreted);
+    function_code(native, interpreted);
+    if (function_.is_entry && !returns_to_entry()) {
+      shapes_.emplace(image_, function_);
+      e_.assume(&*shapes_);
+      uint32_t again = 0;
+      function_code(again, again);
     }
-    // A function ends with an exit or a return; nothing of ours stands behind it.
-    e_.rows.flush();
-    e_.leave_at(function_.end);
     for (const auto& [index, entry] : entries_) emit_entry(index, entry);
     e_.finish();
   }
 
+  // Code for a place where control may come from elsewhere: for any whole warp, and for one whose lanes
+  // have been together since the kernel began.
   struct Entry {
-    asmjit::Label body, door;
+    asmjit::Label body, together, door;
   };
   const std::map<uint32_t, Entry>& entries() const { return entries_; }
 
  private:
   bool inside(int64_t index) const { return index >= function_.entry && index < function_.end; }
 
-  asmjit::Label label(uint32_t index) {
-    auto [place, is_new] = entries_.try_emplace(index);
-    if (is_new) place->second = {e_.a.newLabel(), e_.a.newLabel()};
-    return place->second.body;
+  bool returns_to_entry() const {
+    for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
+      const Op& op = image_.code[index];
+      if (flow_of(op) == Flow::kBranch && op.imm == function_.entry) return true;
+      if (flow_of(op) != Flow::kIndexed) continue;
+      for (uint32_t target : image_.branch_tables[static_cast<size_t>(op.imm)]) {
+        if (target == function_.entry) return true;
+      }
+    }
+    return false;
   }
 
-  // Code that may be entered from elsewhere finds all rows in memory.
+  void function_code(uint32_t& native, uint32_t& interpreted) {
+    reached_ = true;
+    for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
+      start(index);
+      if (!reached_) continue;
+      e_.go_to(index);
+      instruction(native, interpreted);
+      e_.step();
+    }
+    if (reached_) {
+      // A function ends with an exit or a return; nothing of ours stands behind it.
+      e_.rows.flush();
+      e_.leave_at(function_.end);
+    }
+    e_.emit_beside();
+  }
+
+  asmjit::Label label(uint32_t index) {
+    auto [place, is_new] = entries_.try_emplace(index);
+    if (is_new) place->second = {e_.a.newLabel(), e_.a.newLabel(), e_.a.newLabel()};
+    return shapes_ ? place->second.together : place->second.body;
+  }
+
+  // Code that may be entered from elsewhere finds all rows in memory, but for those with shapes.
   void start(uint32_t index) {
-    if (!targets_[index - function_.entry] && !entered_) return;
-    e_.rows.flush(needed_at(index));
-    e_.a.bind(label(index));
+    const bool is_target = targets_[index - function_.entry];
+    if (!is_target && !entered_) return;
     entered_ = false;
+    if (!shapes_) {
+      e_.rows.flush(needed_at(index));
+      e_.a.bind(label(index));
+      reached_ = true;
+      return;
+    }
+    const Shapes::State* known = shapes_->at(index);
+    if (known != nullptr) {
+      if (reached_) e_.rows.hand_over(e_.rows.snapshot(), *known, needed_at(index));
+      e_.a.bind(label(index));
+      e_.arrive(*known, needed_at(index), is_target);
+    }
+    reached_ = known != nullptr;
   }
 
   void instruction(uint32_t& native, uint32_t& interpreted) {
@@ -78,13 +122,15 @@ class Translator {
     }
     if (const Rule* rule = find_rule(op)) {
       ++native;
-      return rule->emit(e_, rule->what, rule->count);
+      if (!emit_scalar(e_, law_of(op))) rule->emit(e_, rule->what, rule->count);
+      return;
     }
     ++interpreted;
     if (flow == Flow::kOn) return e_.interpret();
     entered_ = true;
-    if (flow == Flow::kSuspend || !e_.unguarded()) return e_.interpret();
+    if (flow == Flow::kSuspend || flow == Flow::kBarrier || !e_.unguarded()) return e_.interpret();
     e_.interpret_and_leave();
+    reached_ = false;
   }
 
   RowCache::Needed needed_at(uint32_t index) {
@@ -102,25 +148,43 @@ class Translator {
       a.jz(other);
       a.cmp(x86::eax, -1);
       a.jne(split);
-      leave_beside(split, e_.rows.snapshot());
+      leave_to_split(split);
     }
-    e_.rows.store(e_.rows.snapshot(), needed_at(target));
+    if (shapes_) {
+      e_.rows.hand_over(e_.rows.snapshot(), *shapes_->at(target), needed_at(target));
+    } else {
+      e_.rows.store(e_.rows.snapshot(), needed_at(target));
+    }
     if (target <= e_.at()) {
       const asmjit::Label spent = a.newLabel();
       a.dec(x86::dword_ptr(e_.anchor.warp, offsetof(exec::Warp, budget)));
       a.js(spent);
-      leave_beside(spent, {});
+      leave_to_yield(spent, target);
     }
     a.jmp(to);
     a.bind(other);
-    if (e_.unguarded()) e_.rows.flush([](uint32_t) { return false; });  // nothing gets here
+    if (!e_.unguarded()) return;
+    e_.rows.flush([](uint32_t) { return false; });  // nothing gets here
+    reached_ = false;
   }
 
-  // The interpreter executes the current instruction and goes on.
-  void leave_beside(const asmjit::Label& from, RowCache::Snapshot rows) {
-    e_.beside([this, from, rows = std::move(rows), index = e_.at()] {
+  // The interpreter executes the branch: lanes part.
+  void leave_to_split(const asmjit::Label& from) {
+    e_.beside([this, from, rows = e_.rows.snapshot(), index = e_.at(), together = shapes_.has_value()] {
       e_.a.bind(from);
       e_.rows.store(rows);
+      if (together) e_.forget_together();
+      e_.leave_with(index);
+    });
+  }
+
+  // The same: they go to `target` all together, later.
+  void leave_to_yield(const asmjit::Label& from, uint32_t target) {
+    RowCache::Snapshot rows;
+    if (shapes_) rows = e_.rows.snapshot();  // else they are in memory already
+    e_.beside([this, from, target, rows = std::move(rows), index = e_.at()] {
+      e_.a.bind(from);
+      e_.rows.store(rows, needed_at(target));
       e_.leave_with(index);
     });
   }
@@ -130,22 +194,43 @@ class Translator {
     auto& a = e_.a;
     a.align(asmjit::AlignMode::kCode, 16);
     a.bind(entry.door);
-    const asmjit::Label partial = a.newLabel();
+    const asmjit::Label partial = a.newLabel(), rows = a.newLabel();
+    const Shapes::State* known = shapes_ ? shapes_->at(index) : nullptr;
     a.cmp(x86::dword_ptr(x86::rdi, offsetof(exec::Warp, active)), -1);
     a.jne(partial);
+    if (known != nullptr) {
+      a.mov(x86::rdx, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, bank) + 8 * exec::kBankSpecial));
+      a.add(x86::rdx, exec::kLaneFactsOffset);
+      const x86::Mem together = x86::dword_ptr(x86::rdx, offsetof(exec::LaneFacts, together));
+      if (index == function_.entry) {
+        a.mov(x86::ecx, x86::dword_ptr(x86::rdx, offsetof(exec::LaneFacts, in_order)));
+        a.mov(together, x86::ecx);
+      } else {
+        a.mov(x86::ecx, together);
+      }
+      a.lea(x86::rax, x86::ptr(rows));
+      a.test(x86::ecx, x86::ecx);
+      a.jnz(e_.enter);
+    }
     a.lea(x86::rax, x86::ptr(entry.body));
     a.jmp(e_.enter);
     a.bind(partial);
     a.mov(x86::rax, reinterpret_cast<uint64_t>(image_.code[index].run));
     a.jmp(x86::rax);
+    if (known == nullptr) return;
+    a.bind(rows);
+    e_.rows.hand_over({}, *known, needed_at(index));
+    a.jmp(entry.together);
   }
 
   const ptx::Image& image_;
   const ptx::FunctionCode& function_;
   const std::vector<bool> targets_;
   const Liveness live_;
+  std::optional<Shapes> shapes_;  // while code for lanes that are together is made
   Emitter e_;
   bool entered_ = false;  // the interpreter may come back to the next instruction
+  bool reached_ = true;   // the code so far gets to the next instruction
   std::map<uint32_t, Entry> entries_;
 };
 
