@@ -333,15 +333,16 @@ void load(Emitter& e, uint32_t bytes, uint32_t count) {
   if (elements > 4 || !measure(access)) return e.interpret();
   if (access.stride && !access.uniform && !can_be_contiguous(access)) return e.interpret();
   if (load_scalars(access)) return;
-  check_guard(access);
   std::vector<Parts> to;
   std::vector<uint32_t> written;
   for (uint32_t i = 0; i < elements; ++i) {
     to.push_back(e.rows.fresh(count));
     written.push_back(e.op().operand(i));
   }
+  // Making room may have stored rows: only now may the main path be left.
   const RowCache::Snapshot before = e.rows.snapshot();
   const asmjit::Label done = e.a.newLabel();
+  check_guard(access);
   load_lanes(access, to, done);
   for (uint32_t i = 0; i < elements; ++i) e.rows.bind(written[i], to[i]);
   e.beside([&e, before, written, to, done, slow = access.slow, index = e.at(), next = e.next()] {

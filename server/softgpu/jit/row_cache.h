@@ -40,10 +40,10 @@ struct CachedRow {
   bool dirty;    // memory has an older value
   bool flushed;  // a float row without subnormal numbers
   Nans nans;
-  int shape;      // slot of the frame that describes it as an address, kNoShape if none does
-  uint32_t used;  // when, for eviction
-  bool scalar = false;      // the frame has the first lane, which makes the row with...
-  Shapes::Shape lanes = {}; // ...this
+  int shape;                 // slot of the frame that describes it as an address, kNoShape if none does
+  uint32_t used;             // when, for eviction
+  bool scalar = false;       // the frame has the first lane, which makes the row with...
+  Shapes::Shape lanes = {};  // ...this
 };
 
 class RowCache {

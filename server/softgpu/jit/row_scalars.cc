@@ -109,9 +109,9 @@ void RowCache::hand_over(const Snapshot& rows, const Shapes::State& to, const Ne
     }
   }
   for (const auto& [operand, shape] : to) {
-    const bool is_there =
-        std::any_of(rows.begin(), rows.end(),
-                    [&, operand = operand](const CachedRow& row) { return row.operand == operand && arrives(row); });
+    const bool is_there = std::any_of(rows.begin(), rows.end(), [&, operand = operand](const CachedRow& row) {
+      return row.operand == operand && arrives(row);
+    });
     if (is_there || !needed(operand)) continue;
     a_.mov(x86::rax, memory(operand, 0));
     a_.mov(slot(operand), x86::rax);

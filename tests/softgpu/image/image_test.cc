@@ -1,5 +1,5 @@
-#include "server/softgpu/image/decompress.h"
 #include "server/softgpu/image/image.h"
+#include "server/softgpu/image/decompress.h"
 
 #include <elf.h>
 #include <gtest/gtest.h>
