@@ -22,6 +22,7 @@ enum class MemoryKind : uint8_t {
   kPinned,      // cuMemHostAlloc
   kRegistered,  // cuMemHostRegister
   kVirtual,     // cuMemMap
+  kImported,    // cuIpcOpenMemHandle
 };
 
 struct Allocation {
@@ -61,12 +62,17 @@ class AllocationTable {
   // True when [address, address + bytes) lies in adjacent entries of the table without a hole.
   bool covers(uint64_t address, uint64_t bytes) const;
 
+  // Held shared by whoever touches memory of devices, exclusively by who exchanges the pages behind
+  // addresses. Readers come first, so that running work may wait for work that starts later.
+  std::shared_mutex& pages() { return pages_; }
+
   // Changes whenever what find() said may have become wrong.
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
  private:
   std::map<uint64_t, Allocation>::const_iterator holder_locked(uint64_t address) const;
 
+  std::shared_mutex pages_;
   mutable std::shared_mutex mutex_;
   std::map<uint64_t, Allocation> entries_;  // by begin
   std::atomic<uint64_t> generation_{1};

@@ -1,13 +1,13 @@
 #include "server/softgpu/device/arena.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
-
-#include "server/softgpu/device/limits.h"
 
 namespace outboard::softgpu {
 namespace {
@@ -133,6 +133,8 @@ void Arena::leave_locked(uint64_t address, uint64_t bytes) {
     return;
   madvise(at, dropped, MADV_DONTFORK);
   madvise(at, dropped, MADV_DONTDUMP);
+  const uint64_t drop_begin = base_ + drop_from * kGranuleBytes;
+  forget_shared_locked(drop_begin, drop_begin + dropped);
   for (uint64_t i = drop_from; i < drop_end; ++i) granules_[i].committed = false;
   retained_bytes_ -= dropped;
 }
@@ -153,8 +155,100 @@ uint64_t Arena::allocate(uint64_t bytes, uint64_t align) {
 void Arena::release(uint64_t address, uint64_t bytes) {
   bytes = round_up(bytes, kAllocationAlign);
   std::lock_guard lock(mutex_);
+  if (const auto named = names_.find(address); named != names_.end()) {
+    file_->withdraw(named->second);
+    names_.erase(named);
+    // Neighbours may lie in the first and the last page; these stay as they are.
+    unshare_pages_locked(round_up(address, kPageBytes), (address + bytes) / kPageBytes * kPageBytes);
+  }
   leave_locked(address, bytes);
   give_locked(address, bytes);
+}
+
+bool Arena::shared_locked(uint64_t page) const {
+  const uint64_t offset = page - base_;
+  const auto& pages = granules_[offset / kGranuleBytes].shared;
+  return pages != nullptr && pages->test(offset % kGranuleBytes / kPageBytes);
+}
+
+template <typename F>
+bool Arena::for_runs_locked(uint64_t begin, uint64_t end, bool shared, F visit) const {
+  for (uint64_t page = begin; page < end; page += kPageBytes) {
+    if (shared_locked(page) != shared) continue;
+    uint64_t run_end = page + kPageBytes;
+    while (run_end < end && shared_locked(run_end) == shared) run_end += kPageBytes;
+    if (!visit(page, run_end)) return false;
+    page = run_end;
+  }
+  return true;
+}
+
+bool Arena::share_pages_locked(uint64_t begin, uint64_t end) {
+  return for_runs_locked(begin, end, false, [&](uint64_t from, uint64_t to) {
+    const uint64_t bytes = to - from;
+    void* copy = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_->descriptor(),
+                      static_cast<off_t>(from - base_));
+    if (copy == MAP_FAILED) return false;
+    for (uint64_t offset = 0; offset < bytes; offset += kPageBytes) {
+      // Pages of zeros need no memory: those of a new file are zeros.
+      static constexpr std::byte kZeros[kPageBytes] = {};
+      const void* source = as_pointer(from + offset);
+      if (std::memcmp(source, kZeros, kPageBytes) == 0) continue;
+      std::memcpy(static_cast<std::byte*>(copy) + offset, source, kPageBytes);
+    }
+    if (mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, as_pointer(from)) == MAP_FAILED) {
+      munmap(copy, bytes);
+      return false;
+    }
+    madvise(as_pointer(from), bytes, MADV_DONTFORK);
+    madvise(as_pointer(from), bytes, MADV_DONTDUMP);
+    for (uint64_t page = from; page < to; page += kPageBytes) {
+      auto& pages = granules_[(page - base_) / kGranuleBytes].shared;
+      if (pages == nullptr) pages = std::make_unique<std::bitset<kGranuleBytes / kPageBytes>>();
+      pages->set((page - base_) % kGranuleBytes / kPageBytes);
+    }
+    return true;
+  });
+}
+
+// Others may still have the file's pages: what is allocated here next must not be theirs.
+void Arena::unshare_pages_locked(uint64_t begin, uint64_t end) {
+  for_runs_locked(begin, end, true, [&](uint64_t from, uint64_t to) {
+    void* at = mmap(as_pointer(from), to - from, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (at == MAP_FAILED) return true;
+    madvise(at, to - from, MADV_DONTFORK);
+    madvise(at, to - from, MADV_DONTDUMP);
+    forget_shared_locked(from, to);
+    return true;
+  });
+}
+
+void Arena::forget_shared_locked(uint64_t begin, uint64_t end) {
+  if (file_ == nullptr) return;
+  for_runs_locked(begin, end, true, [&](uint64_t from, uint64_t to) {
+    (void)fallocate(file_->descriptor(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    static_cast<off_t>(from - base_), static_cast<off_t>(to - from));
+    for (uint64_t page = from; page < to; page += kPageBytes)
+      granules_[(page - base_) / kGranuleBytes].shared->reset((page - base_) % kGranuleBytes / kPageBytes);
+    return true;
+  });
+}
+
+bool Arena::share(uint64_t address, uint64_t bytes, SharedName* name) {
+  bytes = round_up(bytes, kAllocationAlign);
+  std::lock_guard lock(mutex_);
+  if (const auto named = names_.find(address); named != names_.end()) {
+    *name = named->second;
+    return true;
+  }
+  if (file_ == nullptr) file_ = SharedFile::create(bytes_);
+  if (file_ == nullptr) return false;
+  if (!share_pages_locked(address / kPageBytes * kPageBytes, round_up(address + bytes, kPageBytes)))
+    return false;
+  if (!file_->publish(address - base_, bytes, name)) return false;
+  names_.emplace(address, *name);
+  return true;
 }
 
 }  // namespace outboard::softgpu

@@ -1,6 +1,8 @@
 #include "server/softgpu/device/condition.h"
 
 #include <algorithm>
+#include <shared_mutex>
+#include <utility>
 
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
@@ -15,6 +17,7 @@ unsigned Condition::value() const {
 
 void Condition::begin_launch() const {
   if ((flags_ & CU_GRAPH_COND_ASSIGN_DEFAULT) == 0) return;
+  const std::shared_lock lock(device_.table().pages());
   __atomic_store_n(reinterpret_cast<uint32_t*>(address_), default_value_, __ATOMIC_RELEASE);
 }
 
@@ -29,7 +32,10 @@ CUresult ConditionSet::create(Context& context, unsigned default_value, unsigned
   uint64_t address = 0;
   const CUresult result = context.device().allocate(request, &address);
   if (result != CUDA_SUCCESS) return result;
-  *reinterpret_cast<uint32_t*>(address) = 0;
+  {
+    const std::shared_lock lock(context.device().table().pages());
+    *reinterpret_cast<uint32_t*>(address) = 0;
+  }
   conditions_.emplace(address, std::make_shared<Condition>(context.device(), address, context.handle(),
                                                            default_value, flags));
   *handle = address;

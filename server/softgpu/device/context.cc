@@ -73,6 +73,7 @@ void Context::close() {
   }
   remove_arrays();
   free_memory();
+  platform_.imported_memory().close_all(handle());
   environment_->reset();
   errors_->clear();
   if (platform_.on_context_closed) platform_.on_context_closed(*this);
@@ -98,7 +99,8 @@ void Context::free_memory() {
   const uint64_t own = handle();
   for (const Allocation& gone : platform_.memory().remove_if([own](const Allocation& a) {
          const bool other_owner = a.is_host() || a.kind == MemoryKind::kVirtual ||
-                                  a.kind == MemoryKind::kPool || a.kind == MemoryKind::kArray;
+                                  a.kind == MemoryKind::kPool || a.kind == MemoryKind::kArray ||
+                                  a.kind == MemoryKind::kImported;
          return a.context == own && !other_owner;
        })) {
     platform_.device(gone.device)->release(gone);

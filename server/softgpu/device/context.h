@@ -70,6 +70,9 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   CUresult record_event(const std::shared_ptr<Event>& event, const std::shared_ptr<Stream>& stream);
   CUresult wait_event(const std::shared_ptr<Stream>& stream, const std::shared_ptr<Event>& event);
 
+  // The stream goes on when the recording is reached.
+  void wait_record(const std::shared_ptr<Stream>& stream, const EventRecord& record);
+
   // Waits for all streams, prints what kernels printed, and returns the context's error.
   CUresult synchronize();
   CUresult synchronize(const std::shared_ptr<Stream>& stream);

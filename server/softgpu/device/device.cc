@@ -68,9 +68,11 @@ CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {
   if (request.bytes == 0 || request.bytes > total_bytes_) {
     return request.bytes == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_OUT_OF_MEMORY;
   }
-  const uint64_t taken = round_up(request.bytes, kAllocationAlign);
+  // The application writes to managed memory whenever it likes, also while pages are exchanged.
+  const uint64_t align = request.kind == MemoryKind::kManaged ? kPageBytes : kAllocationAlign;
+  const uint64_t taken = round_up(request.bytes, align);
   if (!state_->reserve(taken, total_bytes_)) return CUDA_ERROR_OUT_OF_MEMORY;
-  const uint64_t at = arena_->allocate(taken, request.align);
+  const uint64_t at = arena_->allocate(taken, std::max(align, request.align));
   if (at == 0) {
     state_->release(taken);
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -99,6 +101,14 @@ CUresult Device::free(uint64_t address) {
   const auto removed = table_.remove(address);
   if (!removed) return CUDA_ERROR_INVALID_VALUE;
   release(*removed);
+  return CUDA_SUCCESS;
+}
+
+CUresult Device::share(const Allocation& allocation, SharedName* name) {
+  // Waits for what is running, not for what is queued.
+  std::unique_lock lock(table_.pages());
+  if (!arena_->share(allocation.begin, allocation.bytes, name)) return CUDA_ERROR_OUT_OF_MEMORY;
+  name->device = physical_;
   return CUDA_SUCCESS;
 }
 

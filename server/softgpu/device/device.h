@@ -56,6 +56,8 @@ class Device {
   CUresult free(uint64_t address);
   // Gives back what a table entry that was already removed stood for.
   void release(const Allocation& allocation);
+  // A name with which other processes can map an allocation of this device until it is freed.
+  CUresult share(const Allocation& allocation, SharedName* name);
   // Room in the ledger without an address, for physical memory of the VMM calls.
   bool reserve_bytes(uint64_t bytes) { return state_->reserve(bytes, total_bytes_); }
   void release_bytes(uint64_t bytes) { state_->release(bytes); }

@@ -16,7 +16,8 @@ bool KernelEnvironment::find_range(uint64_t address, exec::MemoryRange& range) {
   const auto found = context_.platform().memory().find(address);
   if (!found || !found->readable || found->kind == MemoryKind::kArray) return false;
   const bool own = found->is_host() || found->kind == MemoryKind::kManaged ||
-                   found->kind == MemoryKind::kVirtual || found->device == context_.device().ordinal();
+                   found->kind == MemoryKind::kVirtual || found->kind == MemoryKind::kImported ||
+                   found->device == context_.device().ordinal();
   if (!own && found->kind == MemoryKind::kPool) {
     // Peer access of contexts says nothing about pools: they have their own.
     const auto pool = context_.platform().handles().find<MemoryPool>(found->pool);

@@ -16,11 +16,13 @@ class GraphWork final : public Work {
  public:
   GraphWork(std::shared_ptr<Context> context, std::vector<Step> steps,
             std::shared_ptr<ConditionSet> conditions,
-            std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times)
+            std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times,
+            std::vector<std::shared_ptr<SharedRecording>> recordings)
       : context_(std::move(context)),
         steps_(std::move(steps)),
         conditions_(std::move(conditions)),
-        record_times_(std::move(record_times)) {}
+        record_times_(std::move(record_times)),
+        recordings_(std::move(recordings)) {}
 
   CUresult run(std::string& message) override {
     std::unique_lock lock(conditions_->launch_mutex, std::defer_lock);
@@ -65,6 +67,7 @@ class GraphWork final : public Work {
   std::vector<Step> steps_;
   std::shared_ptr<ConditionSet> conditions_;
   std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times_;  // of the event records, in order
+  std::vector<std::shared_ptr<SharedRecording>> recordings_;          // of those that processes share
   size_t record_ = 0;
 };
 
@@ -182,29 +185,35 @@ CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stre
   std::shared_ptr<ConditionSet> conditions;
   std::vector<std::shared_ptr<std::atomic<uint64_t>>> times;
   std::vector<std::shared_ptr<Event>> recorded;
-  std::vector<Point> after;
+  std::vector<EventRecord> waits;
+  std::vector<std::shared_ptr<SharedRecording>> recordings;
   {
     std::lock_guard lock(mutex_);
     for (const Step& step : steps_) {
       if (!step.enabled || std::holds_alternative<EmptyOperation>(step.operation)) continue;
       if (const auto* wait = std::get_if<EventWaitOperation>(&step.operation)) {
-        const EventRecord record = wait->event->record();
-        if (!record.point.reached()) after.push_back(record.point);
+        EventRecord record = wait->event->record();
+        if (!record.reached()) waits.push_back(std::move(record));
         continue;
       }
       if (const auto* record = std::get_if<EventRecordOperation>(&step.operation)) {
         recorded.push_back(record->event);
         times.push_back(std::make_shared<std::atomic<uint64_t>>(0));
+        const auto& shared = record->event->shared();
+        recordings.push_back(shared == nullptr ? nullptr : std::make_shared<SharedRecording>(shared));
       }
       steps.push_back(step);
     }
     conditions = conditions_;
   }
-  const Point done = context.enqueue(
-      stream,
-      std::make_unique<GraphWork>(context.shared_from_this(), std::move(steps), std::move(conditions), times),
-      std::move(after));
-  for (size_t i = 0; i < recorded.size(); ++i) recorded[i]->set_record({done, times[i]});
+  for (const EventRecord& record : waits) context.wait_record(stream, record);
+  const Point done =
+      context.enqueue(stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(steps),
+                                                          std::move(conditions), times, recordings));
+  for (size_t i = 0; i < recorded.size(); ++i) {
+    const uint32_t number = recordings[i] == nullptr ? 0 : recordings[i]->number();
+    recorded[i]->set_record({done, times[i], nullptr, number});
+  }
   return CUDA_SUCCESS;
 }
 

@@ -12,19 +12,25 @@ inline constexpr uint64_t kAllocationAlign = 512;
 // Device memory is taken from the system in pieces of this size. Also what
 // cuMemGetAllocationGranularity reports, as real devices do.
 inline constexpr uint64_t kGranuleBytes = uint64_t{2} << 20;
+// Of the processor. Parts of memory that are shared with others, or that the application touches itself,
+// lie in pages of their own.
+inline constexpr uint64_t kPageBytes = 4096;
 // Freed granules kept ready per device, so that a loop of cudaMalloc and cudaFree does not fault
 // its pages in again and again.
 inline constexpr uint64_t kRetainedBytes = uint64_t{256} << 20;
+
+inline constexpr uint32_t kMaxDevices = 16;
 
 // Device memory lies at the same address in every process that can have it there: 32 TiB, far from
 // where the kernel places mappings, programs and sanitizers' shadows. Device n starts
 // n * kArenaStride above.
 inline constexpr uint64_t kArenaBase = 0x2000'0000'0000;
 inline constexpr uint64_t kArenaStride = uint64_t{1} << 40;
+// Where other processes' memory appears: above all devices.
+inline constexpr uint64_t kImportBase = kArenaBase + kMaxDevices * kArenaStride;
 inline constexpr uint64_t kSmallestMemoryBytes = uint64_t{64} << 20;
 inline constexpr uint64_t kLargestMemoryBytes = kArenaStride / 4;
 
-inline constexpr uint32_t kMaxDevices = 16;
 inline constexpr uint32_t kMaxCores = 256;
 inline constexpr uint32_t kMaxLaunchTimeoutSeconds = 86'400;
 // Threads that run streams' work, over all devices.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <shared_mutex>
 
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
@@ -44,6 +45,7 @@ CUresult Module::load(Context& context, std::shared_ptr<const ptx::Program> prog
 CUresult Module::allocate_variables(const std::shared_ptr<const ptx::Program>& program,
                                     const std::map<std::string, uint64_t>& managed, std::string* message) {
   CUresult code = CUDA_SUCCESS;
+  const std::shared_lock lock(context_.platform().memory().pages());
   // Instantiation writes initial values; what a shared variable holds by now must survive that.
   std::vector<std::pair<uint64_t, std::vector<std::byte>>> kept;
   auto loaded = exec::instantiate(program, [&](const ptx::Variable& variable) -> Result<uint64_t> {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <shared_mutex>
 #include <type_traits>
 
 #include "server/softgpu/device/context.h"
@@ -142,6 +143,13 @@ void fill_rows(const MemsetOperation& fill) {
 }
 
 CUresult execute(const Operation& operation, Context& context, std::string& message) {
+  const auto* value = std::get_if<ValueOperation>(&operation);
+  const bool touches_memory = std::holds_alternative<KernelOperation>(operation) ||
+                              std::holds_alternative<CopyOperation>(operation) ||
+                              std::holds_alternative<MemsetOperation>(operation) ||
+                              (value != nullptr && !value->wait);
+  std::shared_lock lock(context.platform().memory().pages(), std::defer_lock);
+  if (touches_memory) lock.lock();
   return std::visit([&](const auto& op) { return run(op, context, message); }, operation);
 }
 

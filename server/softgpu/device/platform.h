@@ -14,6 +14,7 @@
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/executor.h"
+#include "server/softgpu/device/interprocess.h"
 #include "server/softgpu/device/object.h"
 #include "server/softgpu/device/virtual_memory.h"
 
@@ -55,6 +56,8 @@ class Platform {
   HandleTable& handles() { return handles_; }
   AllocationTable& memory() { return memory_; }
   VirtualMemory& virtual_memory() { return virtual_memory_; }
+  ImportedMemory& imported_memory() { return imported_memory_; }
+  SharedEvents& shared_events() { return shared_events_; }
   Executor& executor() { return executor_; }
   const DeviceConfig& config() const { return config_; }
   uint64_t next_id() { return next_id_.fetch_add(1); }
@@ -72,6 +75,8 @@ class Platform {
   Executor executor_;
   std::vector<DeviceEntry> devices_;
   VirtualMemory virtual_memory_{memory_};
+  ImportedMemory imported_memory_{memory_};
+  SharedEvents shared_events_;
   HandleTable handles_;
   DeviceConfig config_;
   std::atomic<uint64_t> next_id_{1};

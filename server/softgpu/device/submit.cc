@@ -97,14 +97,34 @@ CUresult Context::record_event(const std::shared_ptr<Event>& event, const std::s
   }
   EventRecord record;
   record.time_ns = std::make_shared<std::atomic<uint64_t>>(0);
+  std::shared_ptr<SharedRecording> recording;
+  if (event->shared() != nullptr) {
+    recording = std::make_shared<SharedRecording>(event->shared());
+    record.number = recording->number();
+  }
+  // The recording ends with the work.
   record.point = enqueue(stream, make_work(
-                                     [time = record.time_ns](std::string&) {
+                                     [time = record.time_ns, kept = std::move(recording)](std::string&) {
                                        time->store(monotonic_ns());
                                        return CUDA_SUCCESS;
                                      },
                                      true));
   event->set_record(std::move(record));
   return CUDA_SUCCESS;
+}
+
+void Context::wait_record(const std::shared_ptr<Stream>& stream, const EventRecord& record) {
+  if (record.foreign == nullptr) {
+    enqueue(stream, make_work([](std::string&) { return CUDA_SUCCESS; }, true), {record.point});
+    return;
+  }
+  // No stream of this process will wake this one.
+  enqueue(stream, make_work(
+                      [record](std::string&) {
+                        record.wait();
+                        return CUDA_SUCCESS;
+                      },
+                      true));
 }
 
 CUresult Context::wait_event(const std::shared_ptr<Stream>& stream, const std::shared_ptr<Event>& event) {
@@ -125,8 +145,7 @@ CUresult Context::wait_event(const std::shared_ptr<Stream>& stream, const std::s
     return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
   }
   const EventRecord record = event->record();
-  if (record.point.reached()) return CUDA_SUCCESS;
-  enqueue(stream, make_work([](std::string&) { return CUDA_SUCCESS; }, true), {record.point});
+  if (!record.reached()) wait_record(stream, record);
   return CUDA_SUCCESS;
 }
 

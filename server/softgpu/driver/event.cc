@@ -22,8 +22,13 @@ CUresult cuEventCreate(CUevent* handle, unsigned int flags) {
   return with_context([&](Context& context) -> CUresult {
     constexpr unsigned kKnown = CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
     if (handle == nullptr || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
-    if ((flags & CU_EVENT_INTERPROCESS) != 0) return CUDA_ERROR_NOT_SUPPORTED;
-    auto event = std::make_shared<Event>(flags, context.handle());
+    std::shared_ptr<SharedEvent> shared;
+    if ((flags & CU_EVENT_INTERPROCESS) != 0) {
+      if ((flags & CU_EVENT_DISABLE_TIMING) == 0) return CUDA_ERROR_INVALID_VALUE;
+      shared = context.platform().shared_events().create();
+      if (shared == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    }
+    auto event = std::make_shared<Event>(flags, context.handle(), std::move(shared));
     *handle = reinterpret_cast<CUevent>(context.platform().handles().add(std::move(event)));
     return CUDA_SUCCESS;
   });
@@ -52,7 +57,7 @@ CUresult cuEventRecord(CUevent handle, CUstream stream) { return cuEventRecordWi
 CUresult cuEventQuery(CUevent handle) {
   return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
     if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
-    if (!event->record().point.reached()) return CUDA_ERROR_NOT_READY;
+    if (!event->record().reached()) return CUDA_ERROR_NOT_READY;
     return context.errors().code();
   });
 }
@@ -60,7 +65,7 @@ CUresult cuEventQuery(CUevent handle) {
 CUresult cuEventSynchronize(CUevent handle) {
   return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
     if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
-    event->record().point.wait();
+    event->record().wait();
     context.environment().flush_prints();
     return context.errors().code();
   });

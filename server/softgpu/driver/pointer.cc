@@ -39,7 +39,9 @@ CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdev
       give<unsigned>(data, a.kind == MemoryKind::kManaged ? 1 : 0);
       return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: give<int>(data, a.device); return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: give<unsigned>(data, 0); return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+      give<unsigned>(data, a.kind == MemoryKind::kDevice ? 1 : 0);
+      return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: give<CUdeviceptr>(data, a.begin); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: give<size_t>(data, a.bytes); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MAPPED: give<unsigned>(data, 1); return CUDA_SUCCESS;
