@@ -6,7 +6,7 @@
 #
 #   setup.sh            what building and testing need
 #   setup.sh clang      also packages-clang.txt (fuzzing, formatting)
-#   setup.sh programs   also packages-programs.txt (programs of others that tests try)
+#   setup.sh programs   also packages-programs.txt and llama.cpp (programs of others that tests try)
 #
 # Needs root or sudo only when a package is missing. Noisy steps write to build/logs.
 set -eu
@@ -23,7 +23,9 @@ die() { printf '  setup failed: %s\n' "$*" >&2; exit 1; }
 names() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1"; }
 
 lists=$here/packages.txt
+programs=
 for extra in "$@"; do
+  [ "$extra" = programs ] && programs=yes
   [ -f "$here/packages-$extra.txt" ] || die "there is no list $here/packages-$extra.txt."
   lists="$lists $here/packages-$extra.txt"
 done
@@ -66,13 +68,14 @@ else
   say "packages: done"
 fi
 
-# Libraries made from Debian's source; each script prints where its result is on its last line.
-from_source() {  # from_source SCRIPT LOG TITLE
+# What apt does not have ready-made; each script prints where its result is on its last line.
+obtain() {  # obtain SCRIPT LOG TITLE
   folder=$("$here/$1" 2>"$logs/$2.log") || {
     tail -n 15 "$logs/$2.log" >&2
-    die "$3 could not be built (whole log: $logs/$2.log)."
+    die "$3 could not be made (whole log: $logs/$2.log)."
   }
   say "$3: $(echo "$folder" | tail -n 1)"
 }
-from_source build-capnp.sh capnp "Cap'n Proto"
-from_source build-asmjit.sh asmjit "AsmJit"
+obtain build-capnp.sh capnp "Cap'n Proto"
+obtain build-asmjit.sh asmjit "AsmJit"
+[ -z "$programs" ] || obtain llama.sh llama "llama.cpp"

@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+"""llama.cpp with the CUDA backend that its authors of node-llama-cpp compiled: a model of random
+weights must go on with the same tokens on the device, remotely and directly, as on the CPU."""
+import hashlib
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import common
+from run_program import MODES, run, run_modes
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOKENS = 64
+sys.path.insert(0, str(HERE / "llama"))
+import random_model  # noqa: E402
+
+
+def installed():
+    """The folder that deploy/setup/llama.sh makes."""
+    lock = HERE.parents[1] / "deploy/setup/llama/package-lock.json"
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    folder = cache / "outboard" / ("llama-" + hashlib.sha256(lock.read_bytes()).hexdigest()[:12])
+    if not folder.is_dir():
+        raise common.Missing("llama.cpp is not installed (make setup-programs, which needs npm).")
+    if shutil.which("node") is None:
+        raise common.Missing("there is no node.")
+    return folder
+
+
+def toolkit_libraries():
+    """llama.cpp's backend is linked to the toolkit's runtime and to cuBLAS, of which it calls nothing here."""
+    for home in [os.environ.get("CUDA_HOME"), "/usr/local/cuda"]:
+        for folder in [f"{home}/lib64", f"{home}/lib"]:
+            if home and os.path.exists(f"{folder}/libcudart.so.13") and os.path.exists(f"{folder}/libcublas.so.13"):
+                return folder
+    raise common.Missing("libcudart.so.13 and libcublas.so.13 of NVIDIA's toolkit are not here.")
+
+
+def tokens(output):
+    return [line for line in output.splitlines() if line.startswith("tokens ")]
+
+
+def test():
+    args = common.arguments(__doc__, type="of the weights: q4_0, q8_0 or q4_k")
+    settings = {"NODE_LLAMA": str(installed()), "LD_LIBRARY_PATH": toolkit_libraries()}
+    products = common.Products(args.build, settings)
+    with tempfile.TemporaryDirectory(prefix="outboard-test-") as folder:
+        model = f"{folder}/{args.type}.gguf"
+        random_model.write(args.type, model)
+        program = ["node", str(HERE / "llama/generate.mjs")]
+        code, on_cpu, errors = run([*program, "cpu", model, str(TOKENS)], products.remote_environment(), args.limit)
+        if code != 0:
+            return [f"llama.cpp did not run on the CPU (exit code {code}):\n{on_cpu}{errors}"]
+        results = run_modes(products, MODES, [*program, "cuda", model, str(TOKENS)], args.limit)
+    if results is None:
+        return ["llama.cpp does not run as it should (see above)."]
+    expected, found = tokens(on_cpu), tokens(results["direct"][1])
+    print(results["direct"][1], common.outboard_line(results["tcp"]), sep="")
+    problems = [f"on the CPU:    {a}\nbut on the device: {b}" for a, b in zip(expected, found) if a != b]
+    if len(found) != len(expected) or any(len(line.split(": ")[1].split()) != TOKENS for line in found):
+        problems.append(f"{len(found)} lines of {TOKENS} tokens each were expected.")
+    problems += [f"the server counted only {common.launches(results[mode])} launches ({mode})." for mode in MODES[1:]
+                 if common.launches(results[mode]) < TOKENS]
+    return problems
+
+
+common.main(test)
