@@ -230,8 +230,6 @@ CUresult set_sampler(const CUDA_TEXTURE_DESC& texture, exec::TextureView& view, 
   const bool small = view.texel_bytes / view.channels < 4;
   view.gives_float = is_float || (small && (texture.flags & CU_TRSF_READ_AS_INTEGER) == 0);
   view.srgb = (texture.flags & CU_TRSF_SRGB) != 0;
-  if (sampler.filter == exec::Filter::kLinear && !view.gives_float && !view.linear)
-    return refuse(CUDA_ERROR_INVALID_VALUE, message, "integers that are read as integers cannot be filtered");
   return CUDA_SUCCESS;
 }
 

@@ -33,6 +33,15 @@ inline constexpr const char* kTexturePtx = R"(
   tex.1d.v4.u32.s32 {%r1, %r2, %r3, %r4}, [%a3, {%r0}];
   st.global.u32 [%a2], %r1; ret;
 }
+.visible .entry integers_by_object(.param .u64 out, .param .u64 texture)
+{
+  .reg .b32 %r<8>; .reg .f32 %f<8>; .reg .b64 %a<4>;
+  ld.param.u64 %a0, [out]; ld.param.u64 %a3, [texture];
+  mov.u32 %r0, %tid.x; mul.wide.u32 %a1, %r0, 4; add.u64 %a2, %a0, %a1;
+  cvt.rn.f32.u32 %f4, %r0; mov.f32 %f5, 0f3f800000;
+  tex.2d.v4.u32.f32 {%r1, %r2, %r3, %r4}, [%a3, {%f4, %f5}];
+  st.global.u32 [%a2], %r1; ret;
+}
 .visible .entry by_layer(.param .u64 out, .param .u64 texture)
 {
   .reg .b32 %r<8>; .reg .b64 %a<4>;
