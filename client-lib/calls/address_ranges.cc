@@ -47,6 +47,7 @@ CUresult cuIpcOpenMemHandle_v2(Client& client, CUdeviceptr* pdptr, CUipcMemHandl
   request.Flags = Flags;
   wire::IpcOpenMemHandleV2Reply reply;
   if (const CUresult result = client.call(request, reply); result != CUDA_SUCCESS) return result;
+  client.share_with_others();
   *pdptr = reply.pdptr;
   // How much there is behind the address is known to the server only; ask it once.
   CUdeviceptr base = 0;

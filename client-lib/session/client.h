@@ -79,6 +79,10 @@ class Client {
   bool has_current_context() { return !thread().contexts.empty(); }
   template <typename Request>
   CUresult post(const Request& request) {
+    if (shares_with_others_.load(std::memory_order_relaxed)) {
+      typename Request::Reply reply;
+      return call(request, reply);
+    }
     const CUresult result = session_->post(scope(), request);
     note_work(request);
     return result;
@@ -89,9 +93,21 @@ class Client {
     return call(request, reply, raw, {});
   }
 
+  // Other programs see from now on what this one does, and hear by ways of their own when: the server has
+  // every command when its post() returns, and copies to the device are work to wait for.
+  void share_with_others() {
+    shares_with_others_.store(true, std::memory_order_relaxed);
+    activity_.note_anywhere();
+  }
+
   // --- The same with bulk data, for hand-written calls. ---
   template <typename Request>
   CUresult post(const Request& request, std::span<const std::byte> bulk) {
+    if (shares_with_others_.load(std::memory_order_relaxed)) {
+      typename Request::Reply reply;
+      Reply raw;
+      return call(request, reply, raw, CallOptions{bulk, {}});
+    }
     const CUresult result = session_->post(scope(), request, bulk);
     note_work(request);
     return result;
@@ -168,7 +184,13 @@ class Client {
     constexpr CommandSort kSort = sort_of(Request::kOpcode, kHasStream<Request>);
     if constexpr (kSort == CommandSort::kVisible) activity_.note_visible(stream_of(request));
     if constexpr (kSort == CommandSort::kAnywhere) activity_.note_anywhere();
-    if constexpr (kSort == CommandSort::kQuiet) activity_.note_quiet(stream_of(request));
+    if constexpr (kSort == CommandSort::kQuiet) {
+      if (shares_with_others_.load(std::memory_order_relaxed)) {
+        activity_.note_visible(stream_of(request));
+      } else {
+        activity_.note_quiet(stream_of(request));
+      }
+    }
   }
   CUresult gate_closed() const;
   CUresult connect_locked();
@@ -187,6 +209,7 @@ class Client {
   std::mutex log_mutex_;
   std::atomic<uint64_t> next_context_id_{1};
   std::atomic<uint32_t> next_upload_{1};
+  std::atomic<bool> shares_with_others_{false};
 
   // A connection made to learn the driver's version, in wait of cuInit; guarded by init_mutex_.
   std::optional<Connection> early_;
