@@ -23,6 +23,7 @@ class LinkState : public Object {
         options(count, option_names_.data(), values) {}
 
   std::vector<std::string> units;
+  bool has_library = false;  // with more in it, perhaps, than the program uses
   std::vector<std::byte> result;
 
  private:
@@ -43,14 +44,16 @@ CUresult with_link(CUlinkState handle, F&& function) noexcept {
 
 CUresult add(const Platform& platform, LinkState& state, CUjitInputType type,
              std::span<const std::byte> data) {
-  if (type != CU_JIT_INPUT_PTX && type != CU_JIT_INPUT_FATBINARY && type != CU_JIT_INPUT_CUBIN)
-    return CUDA_ERROR_NOT_SUPPORTED;
-  auto image = image::open_image(data, platform.compute_capability());
+  if (type > CU_JIT_INPUT_LIBRARY) return CUDA_ERROR_NOT_SUPPORTED;  // LTO-IR
+  const bool host = type == CU_JIT_INPUT_OBJECT || type == CU_JIT_INPUT_LIBRARY;
+  auto image = host ? image::open_objects(data, platform.compute_capability())
+                    : image::open_image(data, platform.compute_capability());
   if (!image) {
     state.options.write_logs("", image.error().message);
     note(image.error().message);
     return type == CU_JIT_INPUT_PTX ? CUDA_ERROR_INVALID_PTX : image_error_code(image.error().kind);
   }
+  state.has_library |= host;
   for (std::string& unit : image->ptx_units) state.units.push_back(std::move(unit));
   return CUDA_SUCCESS;
 }
@@ -107,7 +110,8 @@ CUresult cuLinkComplete(CUlinkState handle, void** cubin, size_t* bytes) {
     image.summary = "linked PTX";
     // Errors are found here, where the caller has its logs, not when the result is loaded.
     std::shared_ptr<const ptx::Program> program;
-    if (const CUresult result = compile_image(image, true, state.options, &program); result != CUDA_SUCCESS)
+    if (const CUresult result = compile_image(image, !state.has_library, state.options, &program);
+        result != CUDA_SUCCESS)
       return result;
     state.result = image::make_linked_image(state.units);
     *cubin = state.result.data();

@@ -277,8 +277,14 @@ bool launch_call(Warp& warp, const Op* op, uint32_t lane, SystemCall call) {
 }  // namespace
 
 int find_system_call(std::string_view name) {
+  // Both versions of the device runtime make the same calls, by other names.
+  constexpr std::string_view kFirstVersion = "cnp", kSecondVersion = "__cuda_syscall_cnpv2";
+  const bool first = name.starts_with(kFirstVersion);
   for (size_t i = 0; i < std::size(kNames); ++i) {
-    if (kNames[i] == name) return static_cast<int>(i);
+    const bool same = first ? kNames[i].starts_with(kSecondVersion) &&
+                                  kNames[i].substr(kSecondVersion.size()) == name.substr(kFirstVersion.size())
+                            : kNames[i] == name;
+    if (same) return static_cast<int>(i);
   }
   return -1;
 }

@@ -5,6 +5,7 @@
 
 #include "server/softgpu/image/elf.h"
 #include "server/softgpu/image/fatbin.h"
+#include "server/softgpu/image/host_object.h"
 #include "server/softgpu/image/limits.h"
 #include "server/softgpu/image/linked.h"
 
@@ -178,6 +179,18 @@ Result<Image> open_image(std::span<const std::byte> data, uint32_t device_sm) {
   image.summary = "PTX text";
   image.is_text = true;
   image.ptx_units.push_back(to_text(data));
+  return image;
+}
+
+Result<Image> open_objects(std::span<const std::byte> data, uint32_t device_sm) {
+  const auto containers = fatbins_of_objects(data);
+  if (!containers) return fail(containers);
+  Image image;
+  for (const auto container : *containers) {
+    if (const Status status = add_best_ptx(container, device_sm, &image); !status) return fail(status);
+  }
+  if (image.ptx_units.empty())
+    return no_ptx(image.summary.empty() ? "host objects without device code" : image.summary);
   return image;
 }
 

@@ -39,6 +39,10 @@ struct Image {
 // hold pointers and are refused. Safe for hostile input.
 Result<Image> open_image(std::span<const std::byte> data, uint32_t device_sm = kDefaultSm);
 
+// The device code of a host object file or an archive of such: all its fat binaries together. Safe for
+// hostile input.
+Result<Image> open_objects(std::span<const std::byte> data, uint32_t device_sm = kDefaultSm);
+
 // An image as the driver API passes it, without a length: any of the above or a wrapper. Trusts the
 // sizes in it as far as the limits in limits.h go, because there is nothing else to go by.
 Result<Image> open_image_at(const void* data, uint32_t device_sm = kDefaultSm);

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "tests/softgpu/driver/driver_fixture.h"
+#include "tests/softgpu/image/host_objects.h"
 
 namespace outboard::softgpu {
 namespace {
@@ -126,6 +127,57 @@ TEST_F(ModuleTest, LinkedTextsLoad) {
   const CUdeviceptr address = numbers(64);
   EXPECT_EQ(scale(address, 3, 64), CUDA_SUCCESS);
   EXPECT_EQ(read(address, 64)[0], 3u);
+}
+
+// A library may hold more than the program needs, also what cannot run here.
+TEST_F(ModuleTest, LibrariesOfHostObjectsAreLinked) {
+  const std::string head = ".version 8.0\n.target sm_80\n.address_size 64\n";
+  const std::string library =
+      head +
+      ".extern .func nobody();\n"
+      ".visible .func unused() { call nobody, (); ret; }\n"
+      ".visible .func (.param .b32 r) twice(.param .b32 x) {\n"
+      "  .reg .b32 %a; ld.param.b32 %a, [x]; shl.b32 %a, %a, 1; st.param.b32 [r], %a; ret; }\n";
+  std::string program = head +
+                        ".extern .func (.param .b32 r) twice(.param .b32 x);\n"
+                        ".visible .entry doubled(.param .u64 p) {\n"
+                        "  .reg .b64 %p; .reg .b32 %v; ld.param.u64 %p, [p]; ld.global.b32 %v, [%p];\n"
+                        "  { .param .b32 x; .param .b32 r; st.param.b32 [x], %v; call (r), twice, (x);\n"
+                        "    ld.param.b32 %v, [r]; }\n"
+                        "  st.global.b32 [%p], %v; ret; }\n";
+  const auto fatbin = image::container({image::entry(1, 80, library)});
+  std::vector<std::byte> archive = image::archive({image::object("__nv_relfatbin", fatbin)});
+  std::vector<std::byte> object = image::object(".nv_fatbin", fatbin);
+  for (auto* data : {&archive, &object}) {
+    const auto type = data == &archive ? CU_JIT_INPUT_LIBRARY : CU_JIT_INPUT_OBJECT;
+    CUlinkState link = nullptr;
+    ASSERT_EQ(cuLinkCreate_v2(0, nullptr, nullptr, &link), CUDA_SUCCESS);
+    EXPECT_EQ(
+        cuLinkAddData_v2(link, CU_JIT_INPUT_PTX, program.data(), program.size() + 1, "", 0, nullptr, nullptr),
+        CUDA_SUCCESS);
+    EXPECT_EQ(cuLinkAddData_v2(link, type, data->data(), data->size(), "", 0, nullptr, nullptr),
+              CUDA_SUCCESS);
+    void* cubin = nullptr;
+    size_t bytes = 0;
+    ASSERT_EQ(cuLinkComplete(link, &cubin, &bytes), CUDA_SUCCESS);
+    ASSERT_EQ(cuModuleLoadData(&module_, cubin), CUDA_SUCCESS);
+    EXPECT_EQ(cuLinkDestroy(link), CUDA_SUCCESS);
+    CUdeviceptr address = numbers(2);
+    void* params[] = {&address};
+    EXPECT_EQ(cuLaunchKernel(function("doubled"), 1, 1, 1, 1, 1, 1, 0, nullptr, params, nullptr),
+              CUDA_SUCCESS);
+    EXPECT_EQ(read(address, 2), (std::vector<uint32_t>{2, 2}));
+    EXPECT_EQ(cuModuleUnload(module_), CUDA_SUCCESS);
+    module_ = nullptr;
+  }
+  CUlinkState link = nullptr;
+  ASSERT_EQ(cuLinkCreate_v2(0, nullptr, nullptr, &link), CUDA_SUCCESS);
+  auto empty = image::archive({});
+  EXPECT_EQ(cuLinkAddData_v2(link, CU_JIT_INPUT_LIBRARY, empty.data(), empty.size(), "", 0, nullptr, nullptr),
+            CUDA_ERROR_NO_BINARY_FOR_GPU);
+  EXPECT_EQ(cuLinkAddData_v2(link, CU_JIT_INPUT_NVVM, empty.data(), empty.size(), "", 0, nullptr, nullptr),
+            CUDA_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(cuLinkDestroy(link), CUDA_SUCCESS);
 }
 
 // Each failure is told in full, although the size that was written back for the one before is shorter.

@@ -1,6 +1,8 @@
 // Kernels that launch kernels, through the system calls that the device runtime's PTX makes.
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "server/softgpu/exec/device_launch.h"
 #include "tests/softgpu/exec/test_device.h"
 
@@ -81,11 +83,13 @@ std::string program() {
              "  call.uni (r), __cuda_syscall_cnpv2StreamCreate, (s, f); ld.param.b32 %result, [r]; }\n");
 }
 
-class DeviceLaunch : public testing::Test {
+// Its parameter is how the names of the system calls begin.
+class DeviceLaunch : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     ptx::JitLog log;
-    auto compiled = ptx::compile(program(), log, ptx::CompileOptions());
+    const std::string text = std::regex_replace(program(), std::regex("__cuda_syscall_cnpv2"), GetParam());
+    auto compiled = ptx::compile(text, log, ptx::CompileOptions());
     ASSERT_TRUE(compiled) << log.error;
     auto loaded = instantiate(*compiled, [&](const ptx::Variable& variable) -> Result<uint64_t> {
       return device_.allocate(variable.bytes);
@@ -109,14 +113,14 @@ class DeviceLaunch : public testing::Test {
   uint64_t out_ = 0;
 };
 
-TEST_F(DeviceLaunch, ChildrenLaunchChildren) {
+TEST_P(DeviceLaunch, ChildrenLaunchChildren) {
   const LaunchResult result = launch("tree", 2);
   ASSERT_TRUE(result.ok()) << result.message;
   const std::vector<uint32_t> counts = out();
   for (uint32_t level = 0; level < 4; ++level) EXPECT_EQ(counts[level], 2u << level);
 }
 
-TEST_F(DeviceLaunch, ChildrenRunInOrderAndTailLaunchesLast) {
+TEST_P(DeviceLaunch, ChildrenRunInOrderAndTailLaunchesLast) {
   const LaunchResult result = launch("order", 1);
   ASSERT_TRUE(result.ok()) << result.message;
   const std::vector<uint32_t> list = out();
@@ -124,18 +128,18 @@ TEST_F(DeviceLaunch, ChildrenRunInOrderAndTailLaunchesLast) {
 }
 
 // No buffer is given beyond the deepest level, so the last grid's store goes to address 0.
-TEST_F(DeviceLaunch, DepthIsLimited) {
+TEST_P(DeviceLaunch, DepthIsLimited) {
   EXPECT_EQ(launch("chain", 1).code, 700);
   EXPECT_EQ(out()[0], kMaxLaunchDepth + 1);
 }
 
-TEST_F(DeviceLaunch, AChildsFailureIsTheLaunchs) {
+TEST_P(DeviceLaunch, AChildsFailureIsTheLaunchs) {
   const LaunchResult result = launch("broken_child", 1);
   EXPECT_FALSE(result.ok());
   EXPECT_NE(result.message.find("kernel fail"), std::string::npos) << result.message;
 }
 
-TEST_F(DeviceLaunch, MistakesAndNames) {
+TEST_P(DeviceLaunch, MistakesAndNames) {
   const LaunchResult result = launch("mistakes", 1);
   ASSERT_TRUE(result.ok()) << result.message;
   const std::vector<uint32_t> got = out();
@@ -145,6 +149,8 @@ TEST_F(DeviceLaunch, MistakesAndNames) {
   EXPECT_EQ(got[3], 0u) << "an error is told once";
   EXPECT_GT(got[4], 4u) << "a stream's name is none of the special ones";
 }
+
+INSTANTIATE_TEST_SUITE_P(BothRuntimes, DeviceLaunch, testing::Values("__cuda_syscall_cnpv2", "cnp"));
 
 }  // namespace
 }  // namespace outboard::softgpu::exec

@@ -59,9 +59,15 @@ inline std::vector<std::byte> entry(uint16_t kind, uint32_t sm, const std::strin
   return out;
 }
 
+inline void append(std::vector<std::byte>& to, const std::vector<std::byte>& what) {
+  const size_t before = to.size();
+  to.resize(before + what.size());
+  if (!what.empty()) std::memcpy(to.data() + before, what.data(), what.size());
+}
+
 inline std::vector<std::byte> container(const std::vector<std::vector<std::byte>>& entries) {
   std::vector<std::byte> out(16);
-  for (const auto& e : entries) out.insert(out.end(), e.begin(), e.end());
+  for (const auto& e : entries) append(out, e);
   put<uint32_t>(out, 0, 0xBA55ED50);
   put<uint16_t>(out, 4, 1);
   put<uint16_t>(out, 6, 16);
