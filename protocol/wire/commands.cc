@@ -10,7 +10,8 @@ enum CommandFlag : uint8_t {
   kHasContext = 2,
   kHasCaptureMode = 4,
   kHasBulk = 8,
-  kAllCommandFlags = 15,
+  kIsDelta = 16,
+  kAllCommandFlags = 31,
 };
 enum ReplyFlag : uint8_t { kReplyHasBulk = 1 };
 
@@ -51,12 +52,24 @@ void CommandWriter::append(const CommandFields& fields, std::span<const std::byt
   if (fields.context != context_) flags |= kHasContext;
   if (fields.capture_mode != capture_mode_) flags |= kHasCaptureMode;
   if (bulk_bytes != 0) flags |= kHasBulk;
-  out_.varint(static_cast<uint16_t>(fields.opcode));
+  const auto opcode = static_cast<uint16_t>(fields.opcode);
+  out_.varint(opcode);
+  const size_t flags_at = out_.size();
   out_.u8(flags);
   if (flags & kHasContext) out_.handle(context_ = fields.context);
   if (flags & kHasCaptureMode) out_.u8(capture_mode_ = fields.capture_mode);
   if (flags & kHasBulk) out_.varint(bulk_bytes);
-  out_.bytes(body);
+  out_.varint(body.size());
+  if (DeltaBases::has_base_size(body.size())) {
+    if (bases_.encode(opcode, body, out_)) {
+      out_.overwrite_u8(flags_at, flags | kIsDelta);
+    } else {
+      out_.raw(body);
+    }
+    bases_.remember(opcode, body);
+  } else {
+    out_.raw(body);
+  }
   bulk_bytes_ += bulk_bytes;
   ++count_;
 }
@@ -67,6 +80,7 @@ void CommandWriter::clear() {
   bulk_bytes_ = 0;
   context_ = {};
   capture_mode_ = 0;
+  bases_.forget();
 }
 
 CommandReader::CommandReader(const FrameHead& head)
@@ -83,14 +97,19 @@ bool CommandReader::malformed(const char* what) {
 bool CommandReader::next(Command& out) {
   if (malformed_ != nullptr) return false;
   if (count_ == announced_) return in_.finished() ? false : malformed("there are more bytes than commands");
-  out.opcode = static_cast<Opcode>(in_.varint_as<uint16_t>());
+  const auto opcode = in_.varint_as<uint16_t>();
+  out.opcode = static_cast<Opcode>(opcode);
   const uint8_t flags = in_.u8();
   if (flags & ~kAllCommandFlags) return malformed("it has unknown flags");
   if (flags & kHasContext) context_ = in_.handle();
   if (flags & kHasCaptureMode) capture_mode_ = in_.u8();
   out.bulk_bytes = flags & kHasBulk ? in_.varint() : 0;
-  out.body = in_.bytes();
+  const uint64_t body_bytes = in_.varint();
+  if ((flags & kIsDelta) != 0 && !bases_.has_base(opcode, body_bytes))
+    return malformed("it is a difference from a command that was not there");
+  out.body = flags & kIsDelta ? bases_.decode(opcode, body_bytes, in_) : in_.raw(body_bytes);
   if (in_.failed()) return malformed("it is cut off or a number in it is too large");
+  if (DeltaBases::has_base_size(body_bytes)) bases_.remember(opcode, out.body);
   if (out.bulk_bytes > frame_bulk_bytes_ - bulk_used_bytes_)
     return malformed("it claims more bulk data than the frame has");
   out.wants_reply = (flags & kWantsReply) != 0;

@@ -3,7 +3,7 @@
 // Command: varint opcode | u8 flags | [handle context] | [u8 capture mode] | [varint bulk bytes] |
 //          varint body bytes | body
 //   flags: bit 0 wants a reply, bit 1 context follows, bit 2 capture mode follows, bit 3 bulk bytes
-//   follow. Other bits are zero.
+//   follow, bit 4 the body is a delta (delta.h). Other bits are zero.
 //   Context and capture mode hold for this and the following commands of the same frame; at the
 //   start of a frame they are the null handle and 0, so a frame means the same wherever it is read.
 // Reply: varint sequence of the request | varint CUresult | varint deferred CUresult |
@@ -19,6 +19,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/base/result.h"
+#include "protocol/wire/delta.h"
 #include "protocol/wire/frame.h"
 #include "protocol/wire/handle.h"
 #include "protocol/wire/reader.h"
@@ -58,18 +59,19 @@ class CommandWriter {
   uint64_t bulk_bytes_ = 0;
   Handle context_;
   uint8_t capture_mode_ = 0;
+  DeltaBases bases_;
 };
 
 struct Command : CommandFields {
   uint64_t sequence = 0;
-  std::span<const std::byte> body;
-  uint64_t bulk_offset = 0;  // in the frame's bulk section
+  std::span<const std::byte> body;  // valid until the reader's next command
+  uint64_t bulk_offset = 0;         // in the frame's bulk section
   uint64_t bulk_bytes = 0;
   std::span<const std::byte> bulk;  // empty when the reader was made from a head
 };
 
 // `while (reader.next(command)) {...}  if (auto status = reader.end(); !status) ...`
-// Views into the frame it was made from.
+// Views into the frame it was made from, and into itself.
 class CommandReader {
  public:
   explicit CommandReader(const Frame& frame) : CommandReader(static_cast<const FrameHead&>(frame)) {
@@ -96,6 +98,7 @@ class CommandReader {
   uint32_t count_ = 0;
   Handle context_;
   uint8_t capture_mode_ = 0;
+  DeltaBases bases_;
   const char* malformed_ = nullptr;
 };
 

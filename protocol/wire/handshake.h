@@ -16,8 +16,8 @@ namespace outboard::wire {
 
 // What this build speaks. A server accepts every version in [oldest, current] of a client that
 // overlaps its own range, and answers in the newest that both speak.
-inline constexpr uint32_t kProtocolVersion = 1;
-inline constexpr uint32_t kOldestProtocolVersion = 1;
+inline constexpr uint32_t kProtocolVersion = 2;
+inline constexpr uint32_t kOldestProtocolVersion = 2;
 
 enum class SessionPurpose : uint8_t {
   kSession = 0,  // runs commands: the server starts a worker for it

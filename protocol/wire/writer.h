@@ -89,6 +89,9 @@ class Writer {
   bool empty() const { return used_ == 0; }
   std::span<const std::byte> view() const { return {buffer_.data(), used_}; }
 
+  // Of what is written already.
+  void overwrite_u8(size_t at, uint8_t value) { buffer_[at] = static_cast<std::byte>(value); }
+
   void clear() { used_ = 0; }  // keeps the memory
   void truncate(size_t size_bytes) { used_ = size_bytes < used_ ? size_bytes : used_; }
 

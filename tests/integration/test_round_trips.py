@@ -37,7 +37,7 @@ class RoundTrips(ProgramTest):
 
     def test_a_training_step_is_small(self):
         # 330 calls, 272 of them launches with 28 bytes of parameters each.
-        self.assertLess(self.traces["training"]["bytes_sent"], 330 * 48)
+        self.assertLess(self.traces["training"]["bytes_sent"], 330 * 32)
 
 
 if __name__ == "__main__":

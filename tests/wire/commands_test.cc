@@ -119,7 +119,7 @@ TEST(Commands, WhatDoesNotAddUpIsRefused) {
   expect_violation(frame_of(out.view(), 1, std::span(bulk).first(4)), "more bulk data than the frame has");
   expect_violation(frame_of(out.view(), 1, bulk), "6 bytes of bulk data");
   auto unknown_flag = std::vector<std::byte>(out.view().begin(), out.view().end());
-  unknown_flag[1] = std::byte{0x10};
+  unknown_flag[1] = std::byte{0x20};
   expect_violation(frame_of(unknown_flag, 1), "unknown flags");
 }
 
