@@ -1,6 +1,7 @@
 """What the tests of programs that others made share. Such a program is one that is installed here or
 not, so each test says which one it lacks and is counted as skipped."""
 import argparse
+import os
 import pathlib
 import re
 import sys
@@ -24,6 +25,15 @@ def arguments(description, **extra):
     for name, text in extra.items():
         parser.add_argument(f"--{name}", required=True, help=text)
     return parser.parse_args()
+
+
+def toolkit_libraries(*names):
+    """The folder of NVIDIA's toolkit that has these libraries."""
+    for home in [os.environ.get("CUDA_HOME"), "/usr/local/cuda"]:
+        for folder in [f"{home}/lib64", f"{home}/lib"]:
+            if home and all(os.path.exists(f"{folder}/{name}") for name in names):
+                return folder
+    raise Missing(f"{' and '.join(names)} of NVIDIA's toolkit are not here.")
 
 
 def launches(result):
@@ -50,4 +60,5 @@ def main(test):
     sys.exit(1 if problems else 0)
 
 
-__all__ = ["Missing", "Products", "arguments", "launches", "main", "outboard_line"]
+__all__ = ["Missing", "Products", "arguments", "launches", "main", "outboard_line",
+           "toolkit_libraries"]

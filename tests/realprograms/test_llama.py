@@ -29,22 +29,15 @@ def installed():
     return folder
 
 
-def toolkit_libraries():
-    """llama.cpp's backend is linked to the toolkit's runtime and to cuBLAS, of which it calls nothing here."""
-    for home in [os.environ.get("CUDA_HOME"), "/usr/local/cuda"]:
-        for folder in [f"{home}/lib64", f"{home}/lib"]:
-            if home and os.path.exists(f"{folder}/libcudart.so.13") and os.path.exists(f"{folder}/libcublas.so.13"):
-                return folder
-    raise common.Missing("libcudart.so.13 and libcublas.so.13 of NVIDIA's toolkit are not here.")
-
-
 def tokens(output):
     return [line for line in output.splitlines() if line.startswith("tokens ")]
 
 
 def test():
     args = common.arguments(__doc__, type="of the weights: q4_0, q8_0 or q4_k")
-    settings = {"NODE_LLAMA": str(installed()), "LD_LIBRARY_PATH": toolkit_libraries()}
+    # The backend is linked to the runtime and to cuBLAS, of which it calls nothing here.
+    libraries = common.toolkit_libraries("libcudart.so.13", "libcublas.so.13")
+    settings = {"NODE_LLAMA": str(installed()), "LD_LIBRARY_PATH": libraries}
     products = common.Products(args.build, settings)
     with tempfile.TemporaryDirectory(prefix="outboard-test-") as folder:
         model = f"{folder}/{args.type}.gguf"
