@@ -99,6 +99,8 @@ bool Arena::commit_locked(uint64_t address, uint64_t bytes) {
     if (mprotect(as_pointer(base_ + i * kGranuleBytes), (run - i) * kGranuleBytes, PROT_READ | PROT_WRITE) !=
         0)
       return false;
+    // Kernels walk through large allocations in steps larger than a small page.
+    if (run - i > 1) madvise(as_pointer(base_ + i * kGranuleBytes), (run - i) * kGranuleBytes, MADV_HUGEPAGE);
     for (; i < run; ++i) {
       granules_[i].committed = true;
       retained_bytes_ += kGranuleBytes;  // until it has a user, below

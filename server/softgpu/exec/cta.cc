@@ -1,13 +1,14 @@
 #include "server/softgpu/exec/cta.h"
 
+#include <immintrin.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "server/softgpu/exec/isa.h"
 #include "server/softgpu/exec/lane_facts.h"
-#include "server/softgpu/exec/special.h"
 #include "server/softgpu/ptx/image.h"
 
 namespace outboard::softgpu::exec {
@@ -40,6 +41,13 @@ uint32_t count_lanes(uint32_t lanes) {
 uint32_t* special_row(const Warp& warp, Special special) {
   return reinterpret_cast<uint32_t*>(warp.bank[kBankSpecial] +
                                      static_cast<size_t>(special) * kSpecialRowBytes);
+}
+
+// Two stores instead of eight: short kernels fill a row for every warp.
+[[gnu::target("avx512f")]] void fill_row_wide(uint32_t* row, uint32_t value) {
+  const __m512i lanes = _mm512_set1_epi32(static_cast<int>(value));
+  _mm512_store_si512(row, lanes);
+  _mm512_store_si512(row + 16, lanes);
 }
 
 LaneFacts& lane_facts(const Warp& warp) {
@@ -109,25 +117,31 @@ void Cta::fill_specials(const Warp& warp) {
   uniform(Special::kOne, 1);
 }
 
-// Rows of the same number stay: what they hold, this has written, or they are new and zero.
+// A row of the same number stays: what it holds, this has written, or it is new and zero.
+void Cta::fill_number(const Warp& warp, Special special, uint32_t value) {
+  uint32_t* row = special_row(warp, special);
+  if (!(launch->entry->specials >> static_cast<unsigned>(special) & 1) || row[0] == value) return;
+  if (wide_stores_) {
+    fill_row_wide(row, value);
+  } else {
+    std::fill_n(row, kLanes, value);
+  }
+}
+
 void Cta::fill_numbers(const Warp& warp) {
-  uint64_t wanted = launch->entry->specials;
-  auto uniform = [&](Special special, uint64_t value) {
-    uint32_t* row = special_row(warp, special);
-    if ((wanted >> static_cast<unsigned>(special) & 1) && row[0] != value)
-      std::fill_n(row, kLanes, static_cast<uint32_t>(value));
-  };
-  uniform(Special::kCtaidX, place_.x);
-  uniform(Special::kCtaidY, place_.y);
-  uniform(Special::kCtaidZ, place_.z);
-  if (wanted >> static_cast<unsigned>(Special::kSmid) & 1)
-    uniform(Special::kSmid, number % std::max(1u, launch->device->multiprocessors()));
+  fill_number(warp, Special::kCtaidX, place_.x);
+  fill_number(warp, Special::kCtaidY, place_.y);
+  fill_number(warp, Special::kCtaidZ, place_.z);
+  if (launch->entry->specials >> static_cast<unsigned>(Special::kSmid) & 1)
+    fill_number(warp, Special::kSmid,
+                static_cast<uint32_t>(number % std::max(1u, launch->device->multiprocessors())));
   if (launch->stack_bytes != 0) std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
 }
 
 bool Cta::prepare(Launch& for_launch) {
   launch = &for_launch;
   launch_serial_ = 0;
+  wide_stores_ = isa_available(Isa::kAvx512);
   const ptx::FunctionCode& entry = *launch->entry;
   size_t register_stride = entry.register_bytes + kWarpPadding;
   size_t special_stride = kSpecialBankBytes;
@@ -154,6 +168,8 @@ bool Cta::prepare(Launch& for_launch) {
     warp.shared_bytes = launch->shared_bytes;
     warp.local = local_.data() + local_stride * i;
     warp.stack_bytes = launch->stack_bytes;
+    warp.waiting = warp.sync_waiting = 0;
+    std::fill_n(warp.at_barrier, kBarriers, 0u);
     std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
     fill_specials(warp);
   }
@@ -176,12 +192,12 @@ bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
   return true;
 }
 
-// next[] is written when lanes stop, at_barrier[] is zero since the last CTA's end.
+// next[] is written when lanes stop, and no lane waits any more since the end of the last CTA.
 const Op* Cta::begin(Warp& warp) {
   uint32_t lanes = std::min(kLanes, launch->threads - warp.index * kLanes);
   warp.absent = lanes == kLanes ? 0 : kAllLanes << lanes;
   warp.active = ~warp.absent;
-  warp.waiting = warp.sync_waiting = warp.sync_released = 0;
+  warp.sync_released = 0;
   warp.lowest_pending = kNowhere;
   warp.spun = warp.running_ahead = false;
   warp.brief = lanes == kLanes;
@@ -189,8 +205,8 @@ const Op* Cta::begin(Warp& warp) {
   warp.last_ahead = 0;
   warp.stop = Stop::kNone;
   warp.ranges = ranges_;
-  warp.saved.clear();
-  lane_facts(warp).together = 0;  // until machine code finds that out
+  if (!warp.saved.empty()) warp.saved.clear();  // threads may exit in a recursive call
+  lane_facts(warp).together = 0;                // until machine code finds that out
   fill_numbers(warp);
   return launch->code + launch->entry->entry;
 }
@@ -306,6 +322,15 @@ void Cta::lanes_gone(uint32_t lanes) {
   present_ -= count_lanes(lanes);
   for (uint32_t rest = open_barriers_; rest != 0; rest &= rest - 1)
     complete_if_ready(static_cast<uint32_t>(std::countr_zero(rest)));
+}
+
+const Op* exit_whole_warp(Warp& warp) {
+  warp.absent = kAllLanes;
+  warp.active = 0;
+  warp.lowest_pending = kNowhere;
+  warp.stop = Stop::kDone;
+  warp.cta->lanes_gone(kAllLanes);
+  return nullptr;
 }
 
 }  // namespace outboard::softgpu::exec

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "server/softgpu/exec/special.h"
 #include "server/softgpu/exec/warp.h"
 
 namespace outboard::softgpu::exec {
@@ -78,6 +79,7 @@ struct Cta {
   void fill_specials(const Warp& warp);
   // And what each has for itself.
   void fill_numbers(const Warp& warp);
+  void fill_number(const Warp& warp, Special special, uint32_t value);
   // A warp's first turn: its first instruction.
   const Op* begin(Warp& warp);
   uint32_t arrived_at(uint32_t number) const;
@@ -89,10 +91,14 @@ struct Cta {
   uint32_t open_barriers_ = 0;  // bit each
   RangeCache* ranges_ = nullptr;
   Dim3 place_;  // in the grid
+  bool wide_stores_ = false;
   Barrier barriers_[kBarriers];
   Buffer registers_, local_;
   std::vector<uint32_t> predicates_;
   Buffer specials_;
 };
+
+// For machine code: all lanes of a warp, which are all active, exit. Returns nullptr.
+const Op* exit_whole_warp(Warp& warp);
 
 }  // namespace outboard::softgpu::exec

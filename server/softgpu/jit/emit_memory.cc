@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "server/softgpu/exec/form_aux.h"
+#include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
@@ -12,7 +13,6 @@ using exec::Window;
 
 constexpr uint8_t kNotEqual = 4;              // of VPCMP
 constexpr uint32_t kScattered = 0x7fff'ffff;  // no distance of lanes that is looked for
-constexpr int32_t kRangeLast = offsetof(exec::RangeCache, last);
 constexpr int32_t kRangeBegin = offsetof(exec::MemoryRange, begin);
 constexpr int32_t kRangeEnd = offsetof(exec::MemoryRange, end);
 
@@ -25,13 +25,23 @@ struct Access {
   Window window = static_cast<Window>(e.op().aux & exec::kWindowMask);
   bool is32 = e.op().flags & exec::kAddress32;
   bool uniform = e.op().flags & exec::kUniformAddress;
-  std::optional<int64_t> stride = {};  // of the address, if it is known now
-  int shape = kNoShape;                // else the slot with what was measured
+  std::optional<int64_t> stride = {};                    // of the address, if it is known now
+  int shape = kNoShape;                                  // else the slot with what was measured
+  std::optional<uint32_t> parameter = find_parameter();  // a place among the parameters that is known
   asmjit::Label slow = e.a.newLabel();
 
   uint32_t lane_bytes() const { return bytes * elements; }
   uint32_t row() const { return e.op().operand(address); }
   int32_t offset() const { return static_cast<int32_t>(e.op().operand(address + 1)); }
+
+ private:
+  std::optional<uint32_t> find_parameter() const {
+    uint64_t place = 0;
+    if (window != Window::kParam || !e.immediate(row(), place)) return std::nullopt;
+    place += static_cast<uint64_t>(int64_t{offset()});
+    if (place % lane_bytes() != 0 || place > exec::kMaxParamBytes) return std::nullopt;
+    return static_cast<uint32_t>(place);
+  }
 };
 
 // rcx = address of the first lane. Zero flag if the lanes lie `distance` apart. zmm0 = the first
@@ -103,6 +113,7 @@ bool measure(Access& access) {
 
 // rcx = address of the first lane, the constant offset added.
 void load_address(const Access& access) {
+  if (access.parameter) return;
   auto& a = access.e.a;
   uint64_t address = 0;
   if (access.e.immediate(access.row(), address)) {
@@ -123,23 +134,37 @@ void load_address(const Access& access) {
   }
 }
 
-// The same for parameters at a known place; false if it is not known.
-bool check_parameter(const Access& access, uint32_t length) {
+void check_parameter(const Access& access, uint32_t end) {
   Emitter& e = access.e;
-  uint64_t address = 0;
-  if (access.window != Window::kParam || !e.immediate(access.row(), address)) return false;
-  address += static_cast<uint64_t>(int64_t{access.offset()});
-  if (address % access.lane_bytes() != 0 || address > exec::kMaxParamBytes) return false;
+  if (e.require_parameters(end)) return;
   e.a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, launch)));
-  e.a.cmp(x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)),
-          static_cast<uint32_t>(address + length));
+  e.a.cmp(x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)), end);
   e.a.jb(access.slow);
-  return true;
 }
 
-// Goes to `slow` unless `length` bytes at rcx are accessible. Loses rax, rdx, rsi and rdi.
+// [rcx, rax) in global memory. Each instruction tries the allocation that it found last.
+void check_ranges(const Access& access) {
+  Emitter& e = access.e;
+  auto& a = e.a;
+  const asmjit::Label found = a.newLabel(), look = a.newLabel(), slow = access.slow;
+  a.mov(x86::r8, reinterpret_cast<uint64_t>(e.new_range_hint()));
+  a.mov(x86::esi, x86::dword_ptr(x86::r8));
+  a.cmp(x86::rcx, x86::qword_ptr(e.anchor.ranges, x86::rsi, 0, kRangeBegin));
+  a.jb(look);
+  a.cmp(x86::rax, x86::qword_ptr(e.anchor.ranges, x86::rsi, 0, kRangeEnd));
+  a.ja(look);
+  a.bind(found);
+  e.beside([&e, found, look, slow] {
+    e.a.bind(look);
+    e.a.call(e.find_range);
+    e.a.jz(found);
+    e.a.jmp(slow);
+  });
+}
+
+// Goes to `slow` unless `length` bytes at rcx are accessible. Loses rax, rdx, rsi, rdi and r8.
 void check(const Access& access, uint32_t length) {
-  if (check_parameter(access, length)) return;
+  if (access.parameter) return check_parameter(access, *access.parameter + length);
   Emitter& e = access.e;
   auto& a = e.a;
   if (access.lane_bytes() > 1) {
@@ -148,53 +173,30 @@ void check(const Access& access, uint32_t length) {
   }
   a.mov(x86::rax, x86::rcx);
   a.add(x86::rax, length);
-  a.jc(access.slow);
-  switch (access.window) {
-    case Window::kShared:
-      a.mov(x86::edx, x86::dword_ptr(e.anchor.warp, offsetof(exec::Warp, shared_bytes)));
-      break;
-    case Window::kParam:
-      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, launch)));
-      a.mov(x86::edx, x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)));
-      break;
-    default: {
-      const asmjit::Label found = a.newLabel(), look = a.newLabel(), slow = access.slow;
-      a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, ranges)));
-      a.mov(x86::esi, x86::dword_ptr(x86::rdx, kRangeLast));
-      static_assert(sizeof(exec::MemoryRange) == 24);
-      a.lea(x86::rsi, x86::ptr(x86::rsi, x86::rsi, 1));
-      a.cmp(x86::rcx, x86::qword_ptr(x86::rdx, x86::rsi, 3, kRangeBegin));
-      a.jb(look);
-      a.cmp(x86::rax, x86::qword_ptr(x86::rdx, x86::rsi, 3, kRangeEnd));
-      a.ja(look);
-      a.bind(found);
-      e.beside([&e, found, look, slow] {
-        e.a.bind(look);
-        e.a.call(e.find_range);
-        e.a.jz(found);
-        e.a.jmp(slow);
-      });
-      return;
-    }
+  if (!access.is32) a.jc(access.slow);
+  if (access.window != Window::kShared && access.window != Window::kParam) return check_ranges(access);
+  if (access.window == Window::kShared) {
+    a.mov(x86::edx, x86::dword_ptr(e.anchor.warp, offsetof(exec::Warp, shared_bytes)));
+    a.mov(x86::rdi, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, shared)));
+  } else {
+    a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, launch)));
+    a.mov(x86::edx, x86::dword_ptr(x86::rdx, offsetof(exec::Launch, param_bytes)));
   }
   a.cmp(x86::rax, x86::rdx);
   a.ja(access.slow);
 }
 
-// Memory at rcx + offset, after check(). Loses rdi for parameters.
+// Memory at rcx + offset, after check().
 x86::Mem data_at(const Access& access, uint32_t offset) {
   const auto displacement = static_cast<int32_t>(offset);
+  const Anchors& anchor = access.e.anchor;
+  if (access.parameter)
+    return x86::ptr(anchor.params, static_cast<int32_t>(*access.parameter) + displacement);
   switch (access.window) {
-    case Window::kShared: return x86::ptr(access.e.anchor.shared, x86::rcx, 0, displacement);
-    case Window::kParam: return x86::ptr(x86::rdi, x86::rcx, 0, displacement);
+    case Window::kShared: return x86::ptr(x86::rdi, x86::rcx, 0, displacement);
+    case Window::kParam: return x86::ptr(anchor.params, x86::rcx, 0, displacement);
     default: return x86::ptr(x86::rcx, displacement);
   }
-}
-
-void load_base(const Access& access) {
-  if (access.window != Window::kParam) return;
-  access.e.a.mov(x86::rdi, x86::qword_ptr(access.e.anchor.warp, offsetof(exec::Warp, launch)));
-  access.e.a.mov(x86::rdi, x86::qword_ptr(x86::rdi, offsetof(exec::Launch, params)));
 }
 
 void load_uniform(const Access& access, uint32_t element, const Parts& to) {
@@ -251,18 +253,37 @@ bool can_be_contiguous(const Access& access) {
   return access.elements == 1 || (access.bytes == 4 && access.elements <= 4);
 }
 
+// Fetches what the instruction reads some steps later, if it goes on as since the last time. The
+// processor does so by itself only within a page. Loses rdx and rdi.
+void fetch_ahead(const Access& access) {
+  constexpr uint32_t kAheadShift = 3;  // 8 steps
+  Emitter& e = access.e;
+  auto& a = e.a;
+  if (access.window == Window::kShared || access.window == Window::kParam || !access.stride) return;
+  const int32_t stream = e.new_stream();  // outside of loops, warps walk through memory page by page
+  if (stream < 0) return;
+  const auto place =
+      static_cast<int32_t>(exec::kLaneFactsOffset + offsetof(exec::LaneFacts, streams)) + 8 * stream;
+  a.mov(x86::rdi, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, bank) + 8 * exec::kBankSpecial));
+  a.mov(x86::rdx, x86::rcx);
+  a.sub(x86::rdx, x86::qword_ptr(x86::rdi, place));
+  a.mov(x86::qword_ptr(x86::rdi, place), x86::rcx);
+  a.lea(x86::rdx, x86::ptr(x86::rcx, x86::rdx, kAheadShift));
+  for (uint32_t line = 0; line < access.lane_bytes() * exec::kLanes / 64; ++line)
+    a.prefetcht0(x86::ptr(x86::rdx, static_cast<int32_t>(64 * line)));
+}
+
 // The lanes side by side, or all at one address. Ends in `done`.
 void load_lanes(const Access& access, const std::vector<Parts>& to, const asmjit::Label& done) {
   auto& a = access.e.a;
   const auto count = static_cast<uint32_t>(to.size());
   const auto side_by_side = [&] {
     check(access, exec::kLanes * access.lane_bytes());
-    load_base(access);
     for (uint32_t i = 0; i < count; ++i) load_contiguous(access, i, to[i]);
+    fetch_ahead(access);
   };
   const auto at_one = [&] {
     check(access, access.lane_bytes());
-    load_base(access);
     for (uint32_t i = 0; i < count; ++i) load_uniform(access, i, to[i]);
   };
   load_address(access);
@@ -286,11 +307,13 @@ void load_lanes(const Access& access, const std::vector<Parts>& to, const asmjit
   a.bind(done);
 }
 
-// Whole rows whose lanes are all the same: one lane is loaded.
+// Whole rows whose lanes are all the same: one lane is loaded, if it looks like an address or a size.
+// What shared and global memory hold in 32 bits is mostly for arithmetic, which wants whole rows.
 bool load_scalars(const Access& access) {
   Emitter& e = access.e;
   auto& a = e.a;
-  if (!access.uniform || access.bytes < 4 || !e.unguarded()) return false;
+  if (!access.uniform || !e.unguarded()) return false;
+  if (access.bytes != 8 && (access.bytes != 4 || access.window != Window::kParam)) return false;
   std::vector<uint32_t> written;
   for (uint32_t i = 0; i < access.elements; ++i) {
     written.push_back(e.op().operand(i));
@@ -298,7 +321,6 @@ bool load_scalars(const Access& access) {
   }
   load_address(access);
   check(access, access.lane_bytes());
-  load_base(access);
   const RowCache::Snapshot before = e.rows.snapshot();
   const asmjit::Label done = a.newLabel();
   for (uint32_t i = 0; i < access.elements; ++i) {
@@ -371,7 +393,6 @@ void store(Emitter& e, uint32_t bytes, uint32_t count) {
     a.jne(access.slow);
   }
   check(access, exec::kLanes * access.lane_bytes());
-  load_base(access);
   if (bytes == 1) {
     a.vpmovwb(data_at(access, 0), from[0]);
   } else {
@@ -412,25 +433,23 @@ constexpr Rule kRules[] = {
 
 std::span<const Rule> memory_rules() { return kRules; }
 
+// Looks for [rcx, rax) among the ranges: the zero flag, and the place for the next time at r8.
 void emit_find_range(Emitter& e) {
   auto& a = e.a;
   const asmjit::Label again = a.newLabel(), further = a.newLabel();
   a.bind(e.find_range);
-  a.mov(x86::rdx, x86::qword_ptr(e.anchor.warp, offsetof(exec::Warp, ranges)));
-  a.mov(x86::rdi, x86::rdx);
   a.xor_(x86::esi, x86::esi);
   a.bind(again);
-  a.cmp(x86::rcx, x86::qword_ptr(x86::rdi, kRangeBegin));
+  a.cmp(x86::rcx, x86::qword_ptr(e.anchor.ranges, x86::rsi, 0, kRangeBegin));
   a.jb(further);
-  a.cmp(x86::rax, x86::qword_ptr(x86::rdi, kRangeEnd));
+  a.cmp(x86::rax, x86::qword_ptr(e.anchor.ranges, x86::rsi, 0, kRangeEnd));
   a.ja(further);
-  a.mov(x86::dword_ptr(x86::rdx, kRangeLast), x86::esi);
+  a.mov(x86::dword_ptr(x86::r8), x86::esi);
   a.xor_(x86::edx, x86::edx);
   a.ret();
   a.bind(further);
-  a.add(x86::rdi, sizeof(exec::MemoryRange));
-  a.inc(x86::esi);
-  a.cmp(x86::esi, exec::RangeCache::kEntries);
+  a.add(x86::esi, sizeof(exec::MemoryRange));
+  a.cmp(x86::esi, exec::RangeCache::kEntries * sizeof(exec::MemoryRange));
   a.jb(again);
   a.or_(x86::edx, 1);
   a.ret();

@@ -123,6 +123,7 @@ bool emit_scalar(Emitter& e, Law law) {
   // The upper half of a 32-bit row's slot is anything.
   e.rows.bind_scalar(op.r[0], {*stride, count});
   a.mov(e.rows.slot(op.r[0]), x86::rcx);
+  e.note_rcx(op.r[0]);
   return true;
 }
 

@@ -2,18 +2,21 @@
 
 #include <algorithm>
 
+#include "server/softgpu/exec/cta.h"
 #include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/jit/emit_memory.h"
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
 
-Emitter::Emitter(asmjit::CodeHolder& holder, const ptx::Image& image)
+Emitter::Emitter(asmjit::CodeHolder& holder, const ptx::Image& image, Liveness& live, uint32_t* range_hints)
     : a(&holder),
       anchor{x86::rbx, x86::r12, x86::rbp, x86::r13, x86::r14, x86::r15, a.newLabel(), a.newLabel()},
       data(a),
       rows(a, anchor, data),
-      image_(image) {
+      image_(image),
+      live_(live),
+      range_hints_(range_hints) {
   find_range = a.newLabel();
   leave_ = a.newLabel();
   leave_apart_ = a.newLabel();
@@ -27,6 +30,16 @@ void Emitter::assume(const Shapes* shapes) {
 
 void Emitter::load_first(const x86::Gp& to, uint32_t operand, bool is64) {
   uint64_t bits = 0;
+  const bool in_rcx = in_rcx_.at == at_ && in_rcx_.what == operand;
+  if (to.id() == x86::Gp::kIdCx) in_rcx_ = {};
+  if (in_rcx && is64) {
+    if (to.id() != x86::Gp::kIdCx) a.mov(to.r64(), x86::rcx);
+    return;
+  }
+  if (in_rcx) {
+    a.mov(to.r32(), x86::ecx);  // extends
+    return;
+  }
   if (!immediate(operand, bits)) return rows.load_first(to, operand, is64);
   if (is64) {
     a.mov(to.r64(), bits);
@@ -38,6 +51,11 @@ void Emitter::load_first(const x86::Gp& to, uint32_t operand, bool is64) {
 void Emitter::load_guard(const x86::Gp& to) {
   a.mov(to, x86::dword_ptr(anchor.predicates, 4 * op().guard));
   if (op().guard_flip != 0) a.not_(to);
+}
+
+void Emitter::load_guard_first() {
+  if (in_eax_.at != at_ || in_eax_.what != op().guard) return load_guard(x86::eax);
+  if (op().guard_flip != 0) a.not_(x86::eax);
 }
 
 void Emitter::load_predicate(const x86::Gp& to, uint32_t operand) {
@@ -54,6 +72,11 @@ void Emitter::store_predicate(uint32_t index, const x86::Gp& value) {
     a.xor_(value, word);
   }
   a.mov(word, value);
+  if (value.id() == x86::Gp::kIdAx) {
+    in_eax_ = {index, next()};
+  } else if (in_eax_.what == index) {
+    in_eax_ = {};
+  }
 }
 
 void Emitter::result(uint32_t operand, const Parts& parts, Nans nans, bool flushed) {
@@ -79,7 +102,7 @@ void Emitter::result(uint32_t operand, const Parts& parts, Nans nans, bool flush
 // rax = what the interpreter's handler returns.
 void Emitter::call_handler(uint32_t index) {
   a.mov(x86::rdi, anchor.warp);
-  a.lea(x86::rsi, x86::ptr(anchor.code, static_cast<int32_t>(index * sizeof(Op))));
+  load_op(x86::rsi, index);
   a.mov(x86::rax, reinterpret_cast<uint64_t>(image_.code[index].run));
   a.call(x86::rax);
 }
@@ -91,7 +114,7 @@ void Emitter::call_and_expect(uint32_t index, uint32_t next) {
   const bool stays = flow_of(op) == Flow::kBarrier && op.guard == exec::kPredicateTrue;
   const asmjit::Label& other = stays || shapes_ == nullptr ? leave_ : leave_apart_;
   call_handler(index);
-  a.lea(x86::rcx, x86::ptr(anchor.code, static_cast<int32_t>(next * sizeof(Op))));
+  load_op(x86::rcx, next);
   a.cmp(x86::rax, x86::rcx);
   a.jne(other);
   a.cmp(x86::dword_ptr(anchor.warp, offsetof(exec::Warp, active)), -1);
@@ -121,10 +144,11 @@ std::vector<uint32_t> Emitter::operands(uint32_t index) const {
 
 void Emitter::interpret() {
   const Flow flow = flow_of(op());
+  const RowCache::Needed needed = [this](uint32_t operand) { return live_.live_before(at_, operand); };
   if (shapes_ == nullptr || flow == Flow::kCall || flow == Flow::kAway) {
-    rows.flush();
+    rows.flush(needed);
   } else {
-    rows.settle(operands(at_));
+    rows.settle(needed, operands(at_));
   }
   call_and_expect(at_, next());
 }
@@ -133,6 +157,13 @@ void Emitter::interpret_and_leave() {
   rows.flush();
   if (shapes_ != nullptr) forget_together();
   leave_with(at_);
+}
+
+void Emitter::exit() {
+  a.mov(x86::rdi, anchor.warp);
+  a.mov(x86::rax, reinterpret_cast<uint64_t>(&exec::exit_whole_warp));
+  a.call(x86::rax);
+  leave();
 }
 
 void Emitter::interpret_beside(uint32_t index, uint32_t next, const RowCache::Snapshot& cached,
@@ -153,8 +184,9 @@ void Emitter::emit_enter() {
   a.mov(anchor.registers, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankRegisters));
   a.mov(anchor.constants, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankConstants));
   a.mov(anchor.predicates, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, predicates)));
-  a.mov(anchor.code, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, code)));
-  a.mov(anchor.shared, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, shared)));
+  a.mov(anchor.ranges, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, ranges)));
+  a.mov(anchor.params, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, launch)));
+  a.mov(anchor.params, x86::qword_ptr(anchor.params, offsetof(exec::Launch, params)));
   a.jmp(x86::rax);
 }
 

@@ -4,13 +4,16 @@
 
 #include <asmjit/x86.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <vector>
 
+#include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/exec/warp.h"
 #include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/data.h"
+#include "server/softgpu/jit/liveness.h"
 #include "server/softgpu/jit/row_cache.h"
 #include "server/softgpu/jit/shapes.h"
 #include "server/softgpu/ptx/image.h"
@@ -24,7 +27,10 @@ using exec::Op;
 // rax, rcx, rdx, rsi, rdi, r8 to r11, zmm0 to zmm3 and k1 to k6 are free within an instruction.
 class Emitter {
  public:
-  Emitter(asmjit::CodeHolder& holder, const ptx::Image& image);
+  // Range hints: where memory instructions remember which allocation they were at; any value that
+  // machine code writes there is good for any of them.
+  static constexpr uint32_t kRangeHints = 256;
+  Emitter(asmjit::CodeHolder& holder, const ptx::Image& image, Liveness& live, uint32_t* range_hints);
 
   // Whether the guard of the current instruction is always true.
   bool unguarded() const { return op().guard == exec::kPredicateTrue; }
@@ -42,7 +48,10 @@ class Emitter {
     rows.arrive(known, needed, dirty);
     known_ = known;
     measured_ = 0;
+    begin_line();
   }
+  // Control may come from elsewhere: registers hold nothing that was noted.
+  void begin_line() { in_rcx_ = in_eax_ = {}; }
   // The current instruction is done.
   void step() {
     if (shapes_ != nullptr) shapes_->step(at_, known_);
@@ -55,6 +64,21 @@ class Emitter {
   std::optional<int64_t> result_stride(Law law) const {
     return shapes_ == nullptr ? std::nullopt : shapes_->result(op(), law, known_);
   }
+  // rcx holds what the current instruction has put into the row's slot.
+  void note_rcx(uint32_t operand) { in_rcx_ = {operand, next()}; }
+  uint32_t* new_range_hint() { return range_hints_ + range_hint_++ % kRangeHints; }
+  // One of LaneFacts::streams for the current instruction, -1 if it is in no loop or none is left.
+  int32_t new_stream() {
+    const bool has_one = shapes_ != nullptr && in_loop && stream_ < static_cast<int32_t>(exec::kStreams);
+    return has_one ? stream_++ : -1;
+  }
+  // Whether it is checked when machine code begins that the kernel has so many bytes of parameters.
+  bool require_parameters(uint32_t bytes) {
+    if (shapes_ == nullptr) return false;
+    required_parameters_ = std::max(required_parameters_, bytes);
+    return true;
+  }
+  uint32_t required_parameters() const { return required_parameters_; }
   // A result that is the same in all lanes can be a scalar.
   bool has_slot(uint32_t operand) const { return shapes_ != nullptr && shapes_->slot(operand) >= 0; }
   // The next instruction's index.
@@ -66,6 +90,8 @@ class Emitter {
   void load_predicate(const x86::Gp& to, uint32_t operand);
   // eax = lanes that the guard lets through.
   void load_guard(const x86::Gp& to);
+  // The same at the beginning of an instruction: they may be there already.
+  void load_guard_first();
   // Bits of `value` to a destination predicate under the guard; `value` is lost.
   void store_predicate(uint32_t index, const x86::Gp& value);
   // The 64 bits of an immediate operand, if it is one and known now.
@@ -77,6 +103,8 @@ class Emitter {
   void interpret();
   // The same and then back to the interpreter's loop.
   void interpret_and_leave();
+  // All lanes exit.
+  void exit();
   // And if memory has all rows already: instruction `index`.
   void leave_with(uint32_t index) {
     call_handler(index);
@@ -88,7 +116,7 @@ class Emitter {
   void leave_beside(const asmjit::Label& from);
   // The interpreter goes on at `index`.
   void leave_at(uint32_t index) {
-    a.lea(x86::rax, x86::ptr(anchor.code, static_cast<int32_t>(index * sizeof(Op))));
+    load_op(x86::rax, index);
     leave();
   }
   // rax is the next instruction.
@@ -114,6 +142,7 @@ class Emitter {
   // Everything that comes behind the last instruction.
   void finish();
 
+  bool in_loop = false;  // the current instruction
   x86::Assembler a;
   Anchors anchor;
   Data data;
@@ -124,13 +153,28 @@ class Emitter {
   static constexpr int kMeasured = 48;
   static constexpr int kFrameBytes = kMeasured * 16 + Shapes::kSlots * 8 + 8;
 
+  void load_op(const x86::Gp& to, uint32_t index) {
+    a.mov(to, reinterpret_cast<uint64_t>(&image_.code[index]));
+  }
   void emit_enter();
   void emit_leave();
   void call_handler(uint32_t index);
   void call_and_expect(uint32_t index, uint32_t next);
   std::vector<uint32_t> operands(uint32_t index) const;
 
+  // What a register holds when an instruction begins.
+  struct Note {
+    uint32_t what = exec::kNoOperand;
+    uint32_t at = exec::kNowhere;  // the instruction
+  };
+
   const ptx::Image& image_;
+  Liveness& live_;
+  uint32_t* range_hints_;
+  uint32_t range_hint_ = 0;
+  uint32_t required_parameters_ = 0;
+  int32_t stream_ = 0;
+  Note in_rcx_, in_eax_;  // a row's first lane; a predicate
   uint32_t at_ = 0;
   int measured_ = 0;
   const Shapes* shapes_ = nullptr;

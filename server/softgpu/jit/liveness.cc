@@ -142,4 +142,23 @@ bool Liveness::live_at(uint32_t index, uint32_t operand) const {
   return blocks_[block->second].in[number->second / 64] >> (number->second % 64) & 1;
 }
 
+bool Liveness::live_before(uint32_t index, uint32_t operand) {
+  const auto number = numbers_.find(operand);
+  if (number == numbers_.end()) return true;
+  const auto behind = std::upper_bound(blocks_.begin(), blocks_.end(), index,
+                                       [](uint32_t at, const Block& block) { return at < block.first; });
+  const auto which = static_cast<uint32_t>(behind - blocks_.begin()) - 1;
+  const Block& block = blocks_[which];
+  if (which != looked_at_) {
+    looked_at_ = which;
+    before_.assign(block.last - block.first, {});
+    Rows live = live_behind(block);
+    for (uint32_t at = block.last; at-- > block.first;) {
+      step_back(at, live);
+      before_[at - block.first] = live;
+    }
+  }
+  return before_[index - block.first][number->second / 64] >> (number->second % 64) & 1;
+}
+
 }  // namespace outboard::softgpu::jit

@@ -17,6 +17,8 @@ class Liveness {
   // Whether the row may be read by an instruction that is executed from `index` on, before it is
   // written. `operand` as in exec::Op.
   bool live_at(uint32_t index, uint32_t operand) const;
+  // The same for any instruction. Asked for in the order of the code.
+  bool live_before(uint32_t index, uint32_t operand);
 
  private:
   using Rows = std::vector<uint64_t>;  // bit per row number
@@ -41,6 +43,9 @@ class Liveness {
   std::vector<bool> ambiguous_;                     // rows that are accessed with several widths
   std::vector<Block> blocks_;
   std::unordered_map<uint32_t, uint32_t> block_at_;  // by first instruction
+  // Of the block that live_before() was asked about last: what is live before each Op.
+  uint32_t looked_at_ = ~0u;
+  std::vector<Rows> before_;
 };
 
 }  // namespace outboard::softgpu::jit

@@ -23,7 +23,7 @@ struct Parts {
 
 // Where banks and constants are for the code that is being made.
 struct Anchors {
-  asmjit::x86::Gp warp, registers, constants, predicates, code, shared;
+  asmjit::x86::Gp warp, registers, constants, predicates, params, ranges;
   asmjit::Label nan32, nan64;
 };
 
@@ -83,8 +83,8 @@ class RowCache {
   void bind_scalar(uint32_t operand, const Shapes::Shape& shape);
   // to = the row's first lane, 64 bits if `is64`. Loses rax.
   void load_first(const asmjit::x86::Gp& to, uint32_t operand, bool is64);
-  // Memory gets all values, and what is known stays but for the rows in `forgotten`.
-  void settle(const std::vector<uint32_t>& forgotten);
+  // Memory gets all values that are needed, and what is known stays but for the rows in `forgotten`.
+  void settle(const Needed& needed, const std::vector<uint32_t>& forgotten);
   // Where control goes on with the rows of `to` in their slots and all others in memory.
   void hand_over(const std::vector<CachedRow>& rows, const Shapes::State& to, const Needed& needed);
   // Begins where control arrives like this; `dirty`: memory has older values of the rows in slots.

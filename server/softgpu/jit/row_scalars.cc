@@ -78,10 +78,11 @@ void RowCache::load_first(const x86::Gp& to, uint32_t operand, bool is64) {
   }
 }
 
-void RowCache::settle(const std::vector<uint32_t>& forgotten) {
-  store(rows_);
+void RowCache::settle(const Needed& needed, const std::vector<uint32_t>& forgotten) {
+  store(rows_, needed);
   std::erase_if(rows_, [&](const CachedRow& row) {
-    return !row.scalar || std::find(forgotten.begin(), forgotten.end(), row.operand) != forgotten.end();
+    return !row.scalar || !needed(row.operand) ||
+           std::find(forgotten.begin(), forgotten.end(), row.operand) != forgotten.end();
   });
   for (CachedRow& row : rows_) {
     row.count = 0;

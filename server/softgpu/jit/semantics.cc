@@ -79,6 +79,7 @@ Tables make_tables() {
       tables.flows.emplace(each->handler, flow_of(*each));
     }
   }
+  tables.flows[forms.find("exit")->handler] = Flow::kExit;
   for (std::span<const Rule> rules : {arithmetic_rules(), bit_rules(), compare_rules(), memory_rules()}) {
     // Selections look at predicates too.
     const bool elementwise = rules.data() != compare_rules().data();

@@ -50,7 +50,8 @@ enum class Flow : uint8_t {
   kIndexed,  // brx.idx
   kCall,     // of a known function
   kAway,     // other calls
-  kEnd,      // nothing is executed behind it: exits, returns
+  kExit,     // of a thread
+  kEnd,      // nothing is executed behind it either: returns, traps
 };
 // How control goes on after the instruction.
 Flow flow_of(const Op& op);

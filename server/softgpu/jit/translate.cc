@@ -29,12 +29,14 @@ class Errors : public asmjit::ErrorHandler {
 
 class Translator {
  public:
-  Translator(asmjit::CodeHolder& holder, const ptx::Image& image, const ptx::FunctionCode& function)
+  Translator(asmjit::CodeHolder& holder, const ptx::Image& image, const ptx::FunctionCode& function,
+             uint32_t* range_hints)
       : image_(image),
         function_(function),
         targets_(branch_targets(image, function)),
         live_(image, function),
-        e_(holder, image) {}
+        loops_(find_loops()),
+        e_(holder, image, live_, range_hints) {}
 
   void run(uint32_t& native, uint32_t& interpreted) {
     function_code(native, interpreted);
@@ -70,12 +72,24 @@ class Translator {
     return false;
   }
 
+  // Between a branch back and its target.
+  std::vector<bool> find_loops() const {
+    std::vector<bool> loops(function_.end - function_.entry, false);
+    for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
+      const Op& op = image_.code[index];
+      if (flow_of(op) != Flow::kBranch || !inside(op.imm)) continue;
+      for (auto at = static_cast<uint32_t>(op.imm); at <= index; ++at) loops[at - function_.entry] = true;
+    }
+    return loops;
+  }
+
   void function_code(uint32_t& native, uint32_t& interpreted) {
     reached_ = true;
     for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
       start(index);
       if (!reached_) continue;
       e_.go_to(index);
+      e_.in_loop = loops_[index - function_.entry];
       instruction(native, interpreted);
       e_.step();
     }
@@ -101,6 +115,7 @@ class Translator {
     if (!shapes_) {
       e_.rows.flush(needed_at(index));
       e_.a.bind(label(index));
+      e_.begin_line();
       reached_ = true;
       return;
     }
@@ -125,6 +140,13 @@ class Translator {
       if (!emit_scalar(e_, law_of(op))) rule->emit(e_, rule->what, rule->count);
       return;
     }
+    if (flow == Flow::kExit && e_.unguarded()) {
+      ++native;
+      reached_ = false;
+      entered_ = true;
+      e_.rows.flush([](uint32_t) { return false; });  // nobody reads them
+      return e_.exit();
+    }
     ++interpreted;
     if (flow == Flow::kOn) return e_.interpret();
     entered_ = true;
@@ -143,7 +165,7 @@ class Translator {
     const asmjit::Label to = label(target), other = a.newLabel();
     if (!e_.unguarded()) {
       const asmjit::Label split = a.newLabel();
-      e_.load_guard(x86::eax);
+      e_.load_guard_first();
       a.test(x86::eax, x86::eax);
       a.jz(other);
       a.cmp(x86::eax, -1);
@@ -203,7 +225,13 @@ class Translator {
       a.add(x86::rdx, exec::kLaneFactsOffset);
       const x86::Mem together = x86::dword_ptr(x86::rdx, offsetof(exec::LaneFacts, together));
       if (index == function_.entry) {
+        const asmjit::Label enough = a.newLabel();
         a.mov(x86::ecx, x86::dword_ptr(x86::rdx, offsetof(exec::LaneFacts, in_order)));
+        a.mov(x86::rax, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, launch)));
+        a.cmp(x86::dword_ptr(x86::rax, offsetof(exec::Launch, param_bytes)), e_.required_parameters());
+        a.jae(enough);
+        a.xor_(x86::ecx, x86::ecx);  // an instruction reads beyond them, which the interpreter reports
+        a.bind(enough);
         a.mov(together, x86::ecx);
       } else {
         a.mov(x86::ecx, together);
@@ -226,7 +254,8 @@ class Translator {
   const ptx::Image& image_;
   const ptx::FunctionCode& function_;
   const std::vector<bool> targets_;
-  const Liveness live_;
+  Liveness live_;
+  const std::vector<bool> loops_;
   std::optional<Shapes> shapes_;  // while code for lanes that are together is made
   Emitter e_;
   bool entered_ = false;  // the interpreter may come back to the next instruction
@@ -245,7 +274,8 @@ std::unique_ptr<Translation> translate(const ptx::Image& image, const ptx::Funct
   Errors errors;
   holder.init(runtime().environment());
   holder.setErrorHandler(&errors);
-  Translator translator(holder, image, function);
+  auto range_hints = std::make_unique<uint32_t[]>(Emitter::kRangeHints);
+  Translator translator(holder, image, function, range_hints.get());
   uint32_t native = 0, interpreted = 0;
   translator.run(native, interpreted);
   void* code = nullptr;
@@ -255,7 +285,7 @@ std::unique_ptr<Translation> translate(const ptx::Image& image, const ptx::Funct
     auto* address = static_cast<std::byte*>(code) + holder.labelOffsetFromBase(entry.door);
     entries.push_back({index, reinterpret_cast<exec::Handler>(address)});
   }
-  auto made = std::make_unique<Translation>(code, std::move(entries));
+  auto made = std::make_unique<Translation>(code, std::move(entries), std::move(range_hints));
   made->native = native;
   made->interpreted = interpreted;
   made->bytes = holder.codeSize();

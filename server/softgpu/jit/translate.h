@@ -28,7 +28,8 @@ class Translation {
     uint32_t index;  // in the image's code
     exec::Handler handler;
   };
-  Translation(void* code, std::vector<Entry> entries) : code_(code), entries_(std::move(entries)) {}
+  Translation(void* code, std::vector<Entry> entries, std::unique_ptr<uint32_t[]> range_hints)
+      : code_(code), entries_(std::move(entries)), range_hints_(std::move(range_hints)) {}
   ~Translation();
   Translation(const Translation&) = delete;
   Translation& operator=(const Translation&) = delete;
@@ -43,6 +44,7 @@ class Translation {
  private:
   void* code_;
   std::vector<Entry> entries_;
+  std::unique_ptr<uint32_t[]> range_hints_;  // that the code reads and writes
 };
 
 // nullptr if memory for code cannot be had. The image must live as long as the translation, and

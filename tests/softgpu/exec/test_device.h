@@ -1,7 +1,10 @@
 // A device for tests: memory is checked against a list of blocks, output is collected.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -19,11 +22,15 @@ class TestDevice : public Device {
  public:
   explicit TestDevice(unsigned threads = 2) : pool_(threads) {}
 
-  // Zeroed memory, aligned to 256 bytes.
+  // Zeroed memory, aligned to 256 bytes; in large pages where it is large, as on the device itself.
   uint64_t allocate(uint64_t bytes) {
     std::lock_guard lock(mutex_);
-    auto block = std::make_unique<std::byte[]>(bytes + 256);
-    uint64_t address = (reinterpret_cast<uint64_t>(block.get()) + 255) & ~uint64_t{255};
+    uint64_t align = bytes < kLargePageBytes ? 256 : kLargePageBytes;
+    std::unique_ptr<std::byte, decltype(&std::free)> block(
+        static_cast<std::byte*>(std::aligned_alloc(align, (bytes + align) & ~(align - 1))), &std::free);
+    uint64_t address = reinterpret_cast<uint64_t>(block.get());
+    if (align == kLargePageBytes) madvise(block.get(), bytes, MADV_HUGEPAGE);
+    std::memset(block.get(), 0, bytes);
     ranges_[address] = {address, address + bytes, true};
     blocks_.push_back(std::move(block));
     return address;
@@ -74,6 +81,8 @@ class TestDevice : public Device {
   static constexpr uint64_t kFirstView = 0x7000'0000;
   std::vector<std::shared_ptr<const TextureView>> views;
 
+  static constexpr uint64_t kLargePageBytes = uint64_t{2} << 20;
+
   std::string output;
   std::atomic<bool> interrupt{false};
 
@@ -81,7 +90,7 @@ class TestDevice : public Device {
   ThreadPool pool_;
   std::mutex mutex_;
   std::map<uint64_t, MemoryRange> ranges_;
-  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+  std::vector<std::unique_ptr<std::byte, decltype(&std::free)>> blocks_;
   std::atomic<uint64_t> generation_{0};
   mutable std::atomic<uint64_t> clock_{1'000'000};
 };
