@@ -34,19 +34,22 @@ def tokens(output):
 
 
 def test():
-    args = common.arguments(__doc__, type="of the weights: q4_0, q8_0 or q4_k")
-    # The backend is linked to the runtime and to cuBLAS, of which it calls nothing here.
+    args = common.arguments(__doc__, type="of the weights: q4_0, q8_0 or q4_k",
+                            kernels="own or cublas: whether what is computed needs cuBLAS")
+    # The backend is linked to the runtime and to cuBLAS, even where it calls nothing of that.
     libraries = common.toolkit_libraries("libcudart.so.13", "libcublas.so.13")
     settings = {"NODE_LLAMA": str(installed()), "LD_LIBRARY_PATH": libraries}
+    if args.kernels == "cublas":
+        settings["OUTBOARD_SOFTGPU_COMPUTE_CAPABILITY"] = "13.0"  # see docs/cuda-libraries.md
     products = common.Products(args.build, settings)
     with tempfile.TemporaryDirectory(prefix="outboard-test-") as folder:
         model = f"{folder}/{args.type}.gguf"
         random_model.write(args.type, model)
         program = ["node", str(HERE / "llama/generate.mjs")]
-        code, on_cpu, errors = run([*program, "cpu", model, str(TOKENS)], products.remote_environment(), args.limit)
+        code, on_cpu, errors = run([*program, "cpu", model, str(TOKENS), args.kernels], products.remote_environment(), args.limit)
         if code != 0:
             return [f"llama.cpp did not run on the CPU (exit code {code}):\n{on_cpu}{errors}"]
-        results = run_modes(products, MODES, [*program, "cuda", model, str(TOKENS)], args.limit)
+        results = run_modes(products, MODES, [*program, "cuda", model, str(TOKENS), args.kernels], args.limit)
     if results is None:
         return ["llama.cpp does not run as it should (see above)."]
     expected, found = tokens(on_cpu), tokens(results["direct"][1])
