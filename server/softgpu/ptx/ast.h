@@ -160,7 +160,8 @@ struct Module {
   uint32_t version_major = 0, version_minor = 0;
   std::string_view target;     // "sm_90", "sm_90a", ...
   uint32_t target_number = 0;  // 90
-  uint32_t address_size = 32;
+  bool maps_doubles = false;   // map_f64_to_f32
+  uint32_t address_size = 0;   // 0: the text, an old one, does not say
   std::vector<VariableDeclaration> variables;
   std::vector<Function> functions;
   std::vector<Alias> aliases;

@@ -35,7 +35,7 @@ bool Compiler::parse(std::span<const std::string_view> texts) {
   for (size_t i = 0; i < texts.size(); ++i) {
     diagnostics_.begin_text(static_cast<uint32_t>(i + 1));
     modules_.push_back(Parser(texts[i], diagnostics_).parse());
-    if (modules_.back().address_size != 64 && !diagnostics_.failed()) {
+    if (modules_.back().address_size == 32 && !diagnostics_.failed()) {
       diagnostics_.error({1, 1}, "32-bit PTX (.address_size 32) is not supported", ErrorKind::kUnsupported);
     }
   }

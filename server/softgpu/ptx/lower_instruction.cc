@@ -1,4 +1,6 @@
 // From an instruction's text to its form, and from its operands to IR.
+#include <algorithm>
+
 #include "server/softgpu/ptx/lower.h"
 
 namespace outboard::softgpu::ptx {
@@ -21,6 +23,32 @@ bool has_modifier(std::string_view opcode, std::string_view modifier) {
   return at != std::string_view::npos &&
          (at + modifier.size() == opcode.size() || opcode[at + modifier.size()] == '.' ||
           opcode[at + modifier.size()] == ':');
+}
+
+// Code for compute capability 1.x, which flushes subnormal numbers of f32 without saying so, and whose mad
+// has no rounding: as CUDA's compilers read it for newer devices.
+std::string newer_opcode(std::string_view opcode) {
+  constexpr std::string_view kFlushing[] = {"add",   "sub", "mul", "mad", "div",  "rcp", "sqrt",
+                                            "rsqrt", "sin", "cos", "lg2", "ex2",  "abs", "neg",
+                                            "min",   "max", "set", "cvt", "setp", "slct"};
+  std::string text(opcode);
+  const std::string_view base = opcode.substr(0, opcode.find('.'));
+  const bool flushes = std::find(std::begin(kFlushing), std::end(kFlushing), base) != std::end(kFlushing) &&
+                       (opcode.ends_with(".f32") || opcode.ends_with(".f32.f64")) &&
+                       !has_modifier(opcode, ".ftz");
+  if (!flushes) return text;
+  // It stands before .sat and the types.
+  size_t at = text.size();
+  for (size_t dot = text.find('.'); dot != std::string::npos && at == text.size();
+       dot = text.find('.', dot + 1)) {
+    const std::string_view rest = std::string_view(text).substr(dot + 1);
+    const bool type = rest.size() > 1 && std::string_view("usfb").find(rest[0]) != std::string_view::npos &&
+                      rest[1] >= '0' && rest[1] <= '9';
+    if (type || rest.starts_with("sat")) at = dot;
+  }
+  text.insert(at, ".ftz");
+  if (base == "mad") text.replace(0, base.size(), "fma.rn");
+  return text;
 }
 
 }  // namespace
@@ -206,6 +234,10 @@ void FunctionLowering::instruction(const Instruction& source) {
   bool memory = base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red";
   if (memory || base == "cvta" || base == "isspacep") {
     form = find_form(source, memory_opcode(source));
+  } else if (module_.target_number < 20) {
+    if (module_.maps_doubles && source.opcode.find(".f64") != std::string_view::npos)
+      return refuse(source.at, "'" + std::string(source.opcode) + "' with map_f64_to_f32 is not supported");
+    form = find_form(source, newer_opcode(source.opcode));
   } else {
     form = context_.forms().find(source.opcode);
     if (form == nullptr || (form->flags & exec::kInternal) != 0)

@@ -275,6 +275,12 @@ bool FunctionLowering::address(const Operand& operand, bool second) {
                 "register " + quoted(operand.name) + " cannot hold an address: it is " + bits_text(width));
           return false;
         }
+        if (width == Width::k32 && module_.address_size == 0) {
+          refuse(operand.at,
+                 "this is 32-bit PTX, which is not supported: it has no .address_size, and register " +
+                     quoted(operand.name) + " of 32 bits holds an address");
+          return false;
+        }
         if (width == Width::k32) current_.flags |= flag32;
         base = {ValueKind::kRegister, false, false, false, name.index};
         break;

@@ -165,6 +165,7 @@ void Parser::target() {
       }
       module_.target_number = number;
     }
+    module_.maps_doubles |= token_.text == "map_f64_to_f32";
     take();
   } while (accept(','));
 }

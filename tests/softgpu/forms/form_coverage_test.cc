@@ -1,6 +1,6 @@
 // All groups have form tests, which execute all their forms; and the forms that real programs use
-// are among them. softgpu_ptx_coverage --used made the list, from CUDA's samples, llama.cpp, cuFFT
-// and our own kernels.
+// are among them. softgpu_ptx_coverage --used made the list, from CUDA's samples, llama.cpp, cuFFT,
+// cuRAND, cuSPARSE, cuBLAS, cuSOLVER and our own kernels; what is no form of ours was left out.
 #include <gtest/gtest.h>
 
 #include <fstream>
