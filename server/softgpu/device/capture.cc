@@ -1,9 +1,44 @@
 #include <algorithm>
 #include <set>
 
+#include "server/softgpu/device/capture_list.h"
 #include "server/softgpu/device/graph.h"
 
 namespace outboard::softgpu {
+
+void CaptureList::add(const std::shared_ptr<Capture>& capture) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(captures_, [](const auto& other) { return other.expired(); });
+  captures_.push_back(capture);
+  count_.store(captures_.size(), std::memory_order_release);
+}
+
+void CaptureList::remove(const Capture& capture) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(captures_, [&](const auto& other) {
+    const auto locked = other.lock();
+    return locked == nullptr || locked.get() == &capture;
+  });
+  count_.store(captures_.size(), std::memory_order_release);
+}
+
+CUresult CaptureList::check(CUstreamCaptureMode thread_mode) {
+  if (!any() || thread_mode == CU_STREAM_CAPTURE_MODE_RELAXED) return CUDA_SUCCESS;
+  CUresult result = CUDA_SUCCESS;
+  std::lock_guard lock(mutex_);
+  for (const auto& each : captures_) {
+    const auto capture = each.lock();
+    if (capture == nullptr) continue;
+    const bool mine = capture->thread() == std::this_thread::get_id();
+    const bool forbids = mine ? capture->mode() != CU_STREAM_CAPTURE_MODE_RELAXED
+                              : thread_mode == CU_STREAM_CAPTURE_MODE_GLOBAL &&
+                                    capture->mode() == CU_STREAM_CAPTURE_MODE_GLOBAL;
+    if (!forbids) continue;
+    capture->invalidate();
+    result = CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
+  return result;
+}
 
 Capture::Member* Capture::member_locked(const Stream& stream) {
   const auto it = std::find_if(members_.begin(), members_.end(),

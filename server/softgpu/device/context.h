@@ -65,6 +65,9 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   // Runs the operation in stream order and returns when it is done: on this thread if the stream
   // has nothing to wait for. CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED while the stream captures.
   CUresult submit_and_wait(const std::shared_ptr<Stream>& stream, Operation operation);
+  // CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, and the capture is spoilt, if the stream is the null stream and
+  // one that it is ordered with captures.
+  CUresult check_implicit_capture(const Stream& stream);
   // Nothing stands before work that would be queued in the stream now.
   bool can_run_at_once(const Stream& stream) { return stream.idle() && legacy_order(stream).empty(); }
   CUresult record_event(const std::shared_ptr<Event>& event, const std::shared_ptr<Stream>& stream);

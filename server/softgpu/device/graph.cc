@@ -25,7 +25,7 @@ CUgraphNodeType GraphNode::type() const {
                         [](const EventWaitOperation&) { return CU_GRAPH_NODE_TYPE_WAIT_EVENT; },
                         [](const AllocateOperation&) { return CU_GRAPH_NODE_TYPE_MEM_ALLOC; },
                         [](const FreeOperation&) { return CU_GRAPH_NODE_TYPE_MEM_FREE; },
-                        [](const ValueOperation&) { return CU_GRAPH_NODE_TYPE_BATCH_MEM_OP; },
+                        [](const BatchOperation&) { return CU_GRAPH_NODE_TYPE_BATCH_MEM_OP; },
                         [](const ChildGraphOperation&) { return CU_GRAPH_NODE_TYPE_GRAPH; },
                         [](const ConditionalOperation&) { return CU_GRAPH_NODE_TYPE_CONDITIONAL; },
                     },
@@ -69,11 +69,19 @@ void Graph::remove(GraphNode* node) {
   nodes_.erase(it);
 }
 
-bool Graph::release(const void* object) {
-  const auto it = std::find_if(retained_.begin(), retained_.end(),
-                               [&](const auto& held) { return held.get() == object; });
-  if (it == retained_.end()) return false;
-  retained_.erase(it);
+bool Graph::release(const UserObject* object, unsigned count) {
+  uint64_t held = 0;
+  for (const UserReferences& references : retained_) {
+    if (references.object() == object) held += references.count();
+  }
+  if (held < count) return false;
+  for (auto it = retained_.begin(); count != 0; ++it) {
+    if (it->object() != object) continue;
+    const unsigned part = std::min(count, it->count());
+    it->give_up(part);
+    count -= part;
+  }
+  std::erase_if(retained_, [](const UserReferences& references) { return references.count() == 0; });
   return true;
 }
 

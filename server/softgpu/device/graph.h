@@ -14,6 +14,7 @@
 #include "server/softgpu/device/object.h"
 #include "server/softgpu/device/operation.h"
 #include "server/softgpu/device/stream.h"
+#include "server/softgpu/device/user_object.h"
 
 namespace outboard::softgpu {
 
@@ -55,14 +56,15 @@ class Graph : public Object {
   std::vector<GraphNode*> dependents(const GraphNode* node) const;
 
   // Keeps objects of the application alive as long as the graph.
-  void retain(std::shared_ptr<void> object) { retained_.push_back(std::move(object)); }
-  bool release(const void* object);
+  void retain(UserReferences references) { retained_.push_back(std::move(references)); }
+  // False if it does not hold that many.
+  bool release(const UserObject* object, unsigned count);
 
   const std::shared_ptr<ConditionSet>& conditions() const { return conditions_; }
 
   // From which node of which graph each node was cloned, for cuGraphNodeFindInClone.
   const std::map<uint64_t, uint64_t>& origins() const { return origins_; }
-  const std::vector<std::shared_ptr<void>>& retained() const { return retained_; }
+  const std::vector<UserReferences>& retained() const { return retained_; }
 
  private:
   // The graphs inside the node go with it, although the application knows their handles.
@@ -71,7 +73,7 @@ class Graph : public Object {
   HandleTable& handles_;
   const std::shared_ptr<ConditionSet> conditions_;
   NodeList nodes_;
-  std::vector<std::shared_ptr<void>> retained_;
+  std::vector<UserReferences> retained_;
   std::map<uint64_t, uint64_t> origins_;  // original node's handle -> own node's handle
 };
 
@@ -85,6 +87,7 @@ class GraphExec : public Object {
     Operation operation;
     bool enabled = true;
     std::vector<std::vector<Step>> bodies;  // of a conditional operation
+    size_t child_steps = 0;                 // of a child graph, which follow it
   };
 
   static CUgraphInstantiateResult create(const Graph& graph, uint64_t flags,
@@ -94,6 +97,10 @@ class GraphExec : public Object {
   // Takes over the operations of a graph of the same shape; false, and the first node that differs,
   // if it is not.
   bool update(const Graph& graph, uint64_t* differing_node, CUgraphExecUpdateResult* why);
+  // The same for the steps of a child graph's node.
+  bool update_child(uint64_t node, const Graph& child);
+  // What a launch does, as a graph: for launches into a stream that captures. Null with conditions.
+  std::shared_ptr<Graph> as_graph(HandleTable& handles);
   // Null if no step was made from that node.
   Step* find(uint64_t node);
   uint64_t flags() const { return flags_; }
@@ -103,7 +110,7 @@ class GraphExec : public Object {
   std::mutex mutex_;  // guards steps_ and conditions_ between launches and updates
   std::vector<Step> steps_;
   std::shared_ptr<ConditionSet> conditions_;
-  std::vector<std::shared_ptr<void>> retained_;  // the graph's
+  std::shared_ptr<const std::vector<UserReferences>> retained_;  // of the graph and those inside it
   uint64_t flags_ = 0;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/graph.h"
@@ -16,11 +17,13 @@ class GraphWork final : public Work {
  public:
   GraphWork(std::shared_ptr<Context> context, std::vector<Step> steps,
             std::shared_ptr<ConditionSet> conditions,
+            std::shared_ptr<const std::vector<UserReferences>> retained,
             std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times,
             std::vector<std::shared_ptr<SharedRecording>> recordings)
       : context_(std::move(context)),
         steps_(std::move(steps)),
         conditions_(std::move(conditions)),
+        retained_(std::move(retained)),
         record_times_(std::move(record_times)),
         recordings_(std::move(recordings)) {}
 
@@ -66,6 +69,7 @@ class GraphWork final : public Work {
   std::shared_ptr<Context> context_;
   std::vector<Step> steps_;
   std::shared_ptr<ConditionSet> conditions_;
+  std::shared_ptr<const std::vector<UserReferences>> retained_;       // what host functions rely on
   std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times_;  // of the event records, in order
   std::vector<std::shared_ptr<SharedRecording>> recordings_;          // of those that processes share
   size_t record_ = 0;
@@ -89,10 +93,12 @@ CUgraphInstantiateResult flatten(const Graph& graph, bool in_body, std::vector<S
     if (in_body && !allowed_in_body(node->operation)) return CUDA_GRAPH_INSTANTIATE_INVALID_STRUCTURE;
     CUgraphInstantiateResult result = CUDA_GRAPH_INSTANTIATE_SUCCESS;
     if (const auto* child = std::get_if<ChildGraphOperation>(&node->operation)) {
-      steps->push_back({node->handle(), EmptyOperation{}, true, {}});
+      const size_t at = steps->size();
+      steps->push_back({node->handle(), EmptyOperation{}, true, {}, 0});
       result = flatten(*child->graph, in_body, steps);
+      (*steps)[at].child_steps = steps->size() - at - 1;
     } else {
-      steps->push_back({node->handle(), node->operation, true, {}});
+      steps->push_back({node->handle(), node->operation, true, {}, 0});
     }
     if (const auto* conditional = std::get_if<ConditionalOperation>(&node->operation)) {
       auto& bodies = steps->back().bodies;
@@ -106,7 +112,7 @@ CUgraphInstantiateResult flatten(const Graph& graph, bool in_body, std::vector<S
 }
 
 // Whether the same kinds of work on the same kinds of objects stand there, so that `next` may replace `now`.
-CUgraphExecUpdateResult compare(const std::vector<Step>& now, const std::vector<Step>& next,
+CUgraphExecUpdateResult compare(std::span<const Step> now, std::span<const Step> next,
                                 uint64_t* differing_node) {
   *differing_node = 0;
   if (next.size() != now.size()) return CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED;
@@ -129,7 +135,7 @@ CUgraphExecUpdateResult compare(const std::vector<Step>& now, const std::vector<
 }
 
 // The handles stay those of the graph that the application instantiated.
-void replace_operations(std::vector<Step>& now, std::vector<Step>&& next) {
+void replace_operations(std::span<Step> now, std::vector<Step>&& next) {
   for (size_t i = 0; i < next.size(); ++i) {
     now[i].operation = std::move(next[i].operation);
     for (size_t body = 0; body < now[i].bodies.size(); ++body)
@@ -147,6 +153,23 @@ Step* find_step(std::vector<Step>& steps, uint64_t node) {
   return nullptr;
 }
 
+void collect_retained(const Graph& graph, std::vector<UserReferences>* all) {
+  all->insert(all->end(), graph.retained().begin(), graph.retained().end());
+  for (const auto& node : graph.nodes()) {
+    if (const auto* child = std::get_if<ChildGraphOperation>(&node->operation)) {
+      collect_retained(*child->graph, all);
+    } else if (const auto* conditional = std::get_if<ConditionalOperation>(&node->operation)) {
+      for (const auto& body : conditional->bodies) collect_retained(*body, all);
+    }
+  }
+}
+
+std::shared_ptr<const std::vector<UserReferences>> retained_by(const Graph& graph) {
+  auto all = std::make_shared<std::vector<UserReferences>>();
+  collect_retained(graph, all.get());
+  return all;
+}
+
 }  // namespace
 
 CUgraphInstantiateResult GraphExec::create(const Graph& graph, uint64_t flags,
@@ -156,7 +179,7 @@ CUgraphInstantiateResult GraphExec::create(const Graph& graph, uint64_t flags,
   if (!conditions->empty() && !conditions->exec.expired()) return CUDA_GRAPH_INSTANTIATE_ERROR;
   auto exec = std::make_shared<GraphExec>();
   exec->flags_ = flags;
-  exec->retained_ = graph.retained();
+  exec->retained_ = retained_by(graph);
   exec->conditions_ = conditions;
   const CUgraphInstantiateResult result = flatten(graph, false, &exec->steps_);
   if (result != CUDA_GRAPH_INSTANTIATE_SUCCESS) return result;
@@ -177,12 +200,44 @@ bool GraphExec::update(const Graph& graph, uint64_t* differing_node, CUgraphExec
   if (*why != CU_GRAPH_EXEC_UPDATE_SUCCESS) return false;
   replace_operations(steps_, std::move(next));
   conditions_ = graph.conditions();
+  retained_ = retained_by(graph);
   return true;
+}
+
+bool GraphExec::update_child(uint64_t node, const Graph& child) {
+  std::vector<Step> next;
+  if (flatten(child, false, &next) != CUDA_GRAPH_INSTANTIATE_SUCCESS) return false;
+  std::lock_guard lock(mutex_);
+  const auto at = std::find_if(steps_.begin(), steps_.end(), [&](const Step& s) { return s.node == node; });
+  if (at == steps_.end() || at->child_steps != next.size()) return false;
+  const std::span<Step> now(&*at + 1, next.size());
+  uint64_t differing = 0;
+  if (compare(now, next, &differing) != CU_GRAPH_EXEC_UPDATE_SUCCESS) return false;
+  replace_operations(now, std::move(next));
+  // What the graph had before may still be named by other steps, so it stays.
+  auto all = std::make_shared<std::vector<UserReferences>>(*retained_);
+  collect_retained(child, all.get());
+  retained_ = std::move(all);
+  return true;
+}
+
+std::shared_ptr<Graph> GraphExec::as_graph(HandleTable& handles) {
+  auto graph = std::make_shared<Graph>(handles);
+  std::vector<GraphNode*> before;
+  std::lock_guard lock(mutex_);
+  for (const Step& step : steps_) {
+    if (std::holds_alternative<ConditionalOperation>(step.operation)) return nullptr;
+    if (!step.enabled) continue;
+    before = {graph->add(step.operation, before).get()};
+  }
+  for (const UserReferences& references : *retained_) graph->retain(references);
+  return graph;
 }
 
 CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stream) {
   std::vector<Step> steps;
   std::shared_ptr<ConditionSet> conditions;
+  std::shared_ptr<const std::vector<UserReferences>> retained;
   std::vector<std::shared_ptr<std::atomic<uint64_t>>> times;
   std::vector<std::shared_ptr<Event>> recorded;
   std::vector<EventRecord> waits;
@@ -205,11 +260,12 @@ CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stre
       steps.push_back(step);
     }
     conditions = conditions_;
+    retained = retained_;
   }
   for (const EventRecord& record : waits) context.wait_record(stream, record);
-  const Point done =
-      context.enqueue(stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(steps),
-                                                          std::move(conditions), times, recordings));
+  const Point done = context.enqueue(
+      stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(steps), std::move(conditions),
+                                          std::move(retained), times, recordings));
   for (size_t i = 0; i < recorded.size(); ++i) {
     const uint32_t number = recordings[i] == nullptr ? 0 : recordings[i]->number();
     recorded[i]->set_record({done, times[i], nullptr, number});

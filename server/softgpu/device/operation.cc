@@ -70,13 +70,24 @@ CUresult wait_for_value(const ValueOperation& operation) {
   return CUDA_SUCCESS;
 }
 
-CUresult run(const ValueOperation& operation, Context&, std::string&) {
-  if (operation.wait) return wait_for_value(operation);
+void write_value(const ValueOperation& operation) {
   if (operation.bytes == 4) {
     reinterpret_cast<std::atomic<uint32_t>*>(operation.address)
         ->store(static_cast<uint32_t>(operation.value));
   } else {
     reinterpret_cast<std::atomic<uint64_t>*>(operation.address)->store(operation.value);
+  }
+}
+
+CUresult run(const BatchOperation& batch, Context& context, std::string&) {
+  for (const ValueOperation& operation : batch.values) {
+    if (!operation.wait) {
+      // Not while waiting: memory could not be mapped meanwhile.
+      std::shared_lock lock(context.platform().memory().pages());
+      write_value(operation);
+    } else if (const CUresult result = wait_for_value(operation); result != CUDA_SUCCESS) {
+      return result;
+    }
   }
   return CUDA_SUCCESS;
 }
@@ -143,11 +154,9 @@ void fill_rows(const MemsetOperation& fill) {
 }
 
 CUresult execute(const Operation& operation, Context& context, std::string& message) {
-  const auto* value = std::get_if<ValueOperation>(&operation);
   const bool touches_memory = std::holds_alternative<KernelOperation>(operation) ||
                               std::holds_alternative<CopyOperation>(operation) ||
-                              std::holds_alternative<MemsetOperation>(operation) ||
-                              (value != nullptr && !value->wait);
+                              std::holds_alternative<MemsetOperation>(operation);
   std::shared_lock lock(context.platform().memory().pages(), std::defer_lock);
   if (touches_memory) lock.lock();
   return std::visit([&](const auto& op) { return run(op, context, message); }, operation);

@@ -82,12 +82,18 @@ struct FreeOperation {
   uint64_t address = 0;
 };
 
-// cuStreamWaitValue and cuStreamWriteValue.
+// cuStreamWaitValue, cuStreamWriteValue, and one of a batch of them.
 struct ValueOperation {
   uint64_t address = 0;
   uint64_t value = 0;
   uint32_t bytes = 4;  // 4 or 8
   bool wait = false;
+  unsigned flags = 0;
+};
+
+struct BatchOperation {
+  std::vector<ValueOperation> values;
+  std::vector<CUstreamBatchMemOpParams> as_given;  // for graph nodes' parameters
   unsigned flags = 0;
 };
 
@@ -105,7 +111,7 @@ struct ConditionalOperation {
 
 using Operation = std::variant<EmptyOperation, KernelOperation, CopyOperation, MemsetOperation, HostOperation,
                                EventRecordOperation, EventWaitOperation, AllocateOperation, FreeOperation,
-                               ValueOperation, ChildGraphOperation, ConditionalOperation>;
+                               BatchOperation, ChildGraphOperation, ConditionalOperation>;
 
 // Executes one operation on the calling thread. Event, child graph and conditional operations are
 // handled where streams are known (Context::submit, GraphExec) and do nothing here. Errors become the

@@ -10,6 +10,7 @@
 
 #include "protocol/base/result.h"
 #include "server/softgpu/device/allocation_table.h"
+#include "server/softgpu/device/capture_list.h"
 #include "server/softgpu/device/config.h"
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
@@ -59,6 +60,7 @@ class Platform {
   ImportedMemory& imported_memory() { return imported_memory_; }
   SharedEvents& shared_events() { return shared_events_; }
   Executor& executor() { return executor_; }
+  CaptureList& captures() { return captures_; }
   const DeviceConfig& config() const { return config_; }
   uint64_t next_id() { return next_id_.fetch_add(1); }
 
@@ -79,6 +81,7 @@ class Platform {
   SharedEvents shared_events_;
   HandleTable handles_;
   DeviceConfig config_;
+  CaptureList captures_;
   std::atomic<uint64_t> next_id_{1};
   std::mutex primary_mutex_;
 };

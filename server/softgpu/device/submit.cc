@@ -6,6 +6,7 @@
 #include "server/softgpu/device/environment.h"
 #include "server/softgpu/device/graph.h"
 #include "server/softgpu/device/note.h"
+#include "server/softgpu/device/platform.h"
 #include "server/softgpu/device/shared_state.h"
 
 namespace outboard::softgpu {
@@ -25,6 +26,19 @@ std::vector<Point> Context::legacy_order(const Stream& stream) {
   for (const auto& other : streams_) add(other);
   for (const auto& [id, other] : thread_streams_) add(other);
   return points;
+}
+
+CUresult Context::check_implicit_capture(const Stream& stream) {
+  if (&stream != null_stream_.get() || !platform_.captures().any()) return CUDA_SUCCESS;
+  CUresult result = CUDA_SUCCESS;
+  for (const auto& other : all_streams()) {
+    if (!other->blocking()) continue;
+    if (const auto capture = other->capture()) {
+      capture->invalidate();
+      result = CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
+    }
+  }
+  return result;
 }
 
 Point Context::enqueue(const std::shared_ptr<Stream>& stream, std::unique_ptr<Work> work,
@@ -60,6 +74,7 @@ class OperationWork final : public Work {
 }  // namespace
 
 CUresult Context::submit(const std::shared_ptr<Stream>& stream, Operation operation) {
+  if (const CUresult result = check_implicit_capture(*stream); result != CUDA_SUCCESS) return result;
   if (stream->capturing()) {
     if (const auto capture = stream->capture()) return capture->add(*stream, std::move(operation));
   }
@@ -77,6 +92,7 @@ CUresult Context::submit_and_wait(const std::shared_ptr<Stream>& stream, Operati
       return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     }
   }
+  if (const CUresult result = check_implicit_capture(*stream); result != CUDA_SUCCESS) return result;
   if (errors_->failed()) return errors_->code();
   const std::vector<Point> order = legacy_order(*stream);
   if (order.empty() && stream->idle()) {
@@ -95,6 +111,7 @@ CUresult Context::record_event(const std::shared_ptr<Event>& event, const std::s
     event->set_captured({capture, capture->position(*stream)});
     return capture->invalidated() ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_SUCCESS;
   }
+  if (const CUresult result = check_implicit_capture(*stream); result != CUDA_SUCCESS) return result;
   EventRecord record;
   record.time_ns = std::make_shared<std::atomic<uint64_t>>(0);
   std::shared_ptr<SharedRecording> recording;
@@ -144,6 +161,7 @@ CUresult Context::wait_event(const std::shared_ptr<Stream>& stream, const std::s
     own->invalidate();
     return CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
   }
+  if (const CUresult result = check_implicit_capture(*stream); result != CUDA_SUCCESS) return result;
   const EventRecord record = event->record();
   if (!record.reached()) wait_record(stream, record);
   return CUDA_SUCCESS;

@@ -16,6 +16,7 @@ CUresult begin(Context& context, const std::shared_ptr<Stream>& stream, std::sha
                                            into_given_graph);
   stream->set_capture(capture);
   capture->join(stream, position);
+  context.platform().captures().add(capture);
   return CUDA_SUCCESS;
 }
 
@@ -101,6 +102,7 @@ CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph) {
     const bool own_graph = capture->into_given_graph();
     if (graph == nullptr && !own_graph) return CUDA_ERROR_INVALID_VALUE;
     const CUresult result = capture->end();
+    context.platform().captures().remove(*capture);
     if (result == CUDA_SUCCESS && graph != nullptr) *graph = to_handle<CUgraph>(*capture->graph());
     if (result != CUDA_SUCCESS && !own_graph)
       context.platform().handles().remove<Graph>(capture->graph()->handle());

@@ -172,7 +172,10 @@ CUresult cuCtxGetApiVersion(CUcontext handle, unsigned int* version) {
 }
 
 CUresult cuCtxSynchronize_v2(CUcontext handle) {
-  return with_context_argument(handle, [](Context& context) { return context.synchronize(); });
+  return with_context_argument(handle, [](Context& context) {
+    const CUresult forbidden = check_captures(context);
+    return forbidden == CUDA_SUCCESS ? context.synchronize() : forbidden;
+  });
 }
 CUresult cuCtxSynchronize() { return cuCtxSynchronize_v2(nullptr); }
 

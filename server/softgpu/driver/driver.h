@@ -101,6 +101,18 @@ CUresult with_context(F&& function) noexcept {
   });
 }
 
+// For calls that could interfere with a capture: what they return while one forbids it.
+inline CUresult check_captures(Context& context) {
+  return context.platform().captures().check(thread_state().capture_mode);
+}
+template <typename F>
+CUresult outside_captures(F&& function) noexcept {
+  return with_context([&](Context& context) -> CUresult {
+    const CUresult result = check_captures(context);
+    return result == CUDA_SUCCESS ? function(context) : result;
+  });
+}
+
 // Handles of the C interface and objects.
 template <typename T, typename H>
 std::shared_ptr<T> find(Platform& platform, H handle) {

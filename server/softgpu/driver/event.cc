@@ -56,6 +56,7 @@ CUresult cuEventRecord(CUevent handle, CUstream stream) { return cuEventRecordWi
 
 CUresult cuEventQuery(CUevent handle) {
   return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
+    if (const CUresult forbidden = check_captures(context); forbidden != CUDA_SUCCESS) return forbidden;
     if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
     if (!event->record().reached()) return CUDA_ERROR_NOT_READY;
     return context.errors().code();
@@ -64,6 +65,7 @@ CUresult cuEventQuery(CUevent handle) {
 
 CUresult cuEventSynchronize(CUevent handle) {
   return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
+    if (const CUresult forbidden = check_captures(context); forbidden != CUDA_SUCCESS) return forbidden;
     if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
     event->record().wait();
     context.environment().flush_prints();

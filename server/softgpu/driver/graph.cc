@@ -1,5 +1,6 @@
 // Graphs: making, shape, copies.
 #include <algorithm>
+#include <climits>
 #include <cstdio>
 
 #include "server/softgpu/driver/graph_nodes.h"
@@ -30,25 +31,6 @@ bool has_edge(const Edge& edge) {
   const auto& list = edge.to->dependencies;
   return std::find(list.begin(), list.end(), edge.from) != list.end();
 }
-
-// A user object: something of the application's that graphs keep alive.
-class UserObject : public Object {
- public:
-  static constexpr ObjectKind kKind = ObjectKind::kUserObject;
-  UserObject(void* pointer, CUhostFn destroy, unsigned count)
-      : pointer_(pointer), destroy_(destroy), count_(static_cast<int>(count)) {}
-  void retain(unsigned count) { count_.fetch_add(static_cast<int>(count)); }
-  bool release(unsigned count) {
-    if (count_.fetch_sub(static_cast<int>(count)) - static_cast<int>(count) > 0) return false;
-    destroy_(pointer_);
-    return true;
-  }
-
- private:
-  void* pointer_;
-  CUhostFn destroy_;
-  std::atomic<int> count_;
-};
 
 }  // namespace
 
@@ -245,10 +227,11 @@ CUresult cuGraphConditionalHandleCreate(CUgraphConditionalHandle* handle, CUgrap
 CUresult cuUserObjectCreate(CUuserObject* handle, void* pointer, CUhostFn destroy, unsigned int count,
                             unsigned int flags) {
   return with_platform([&](Platform& platform) -> CUresult {
-    if (handle == nullptr || destroy == nullptr || count == 0 || flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC)
+    if (handle == nullptr || destroy == nullptr || flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC)
       return CUDA_ERROR_INVALID_VALUE;
+    if (count == 0 || count > INT_MAX) return CUDA_ERROR_INVALID_VALUE;
     *handle = reinterpret_cast<CUuserObject>(
-        platform.handles().add(std::make_shared<UserObject>(pointer, destroy, count)));
+        platform.handles().add(std::make_shared<UserObject>(platform.handles(), pointer, destroy, count)));
     return CUDA_SUCCESS;
   });
 }
@@ -256,7 +239,7 @@ CUresult cuUserObjectCreate(CUuserObject* handle, void* pointer, CUhostFn destro
 CUresult cuUserObjectRetain(CUuserObject handle, unsigned int count) {
   return with_platform([&](Platform& platform) -> CUresult {
     const auto object = find<UserObject>(platform, handle);
-    if (object == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
+    if (object == nullptr || count == 0 || count > INT_MAX) return CUDA_ERROR_INVALID_VALUE;
     object->retain(count);
     return CUDA_SUCCESS;
   });
@@ -265,8 +248,8 @@ CUresult cuUserObjectRetain(CUuserObject handle, unsigned int count) {
 CUresult cuUserObjectRelease(CUuserObject handle, unsigned int count) {
   return with_platform([&](Platform& platform) -> CUresult {
     const auto object = find<UserObject>(platform, handle);
-    if (object == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
-    if (object->release(count)) platform.handles().remove<UserObject>(object->handle());
+    if (object == nullptr || count == 0 || count > INT_MAX) return CUDA_ERROR_INVALID_VALUE;
+    object->release(count);
     return CUDA_SUCCESS;
   });
 }
@@ -275,10 +258,10 @@ CUresult cuGraphRetainUserObject(CUgraph graph_handle, CUuserObject handle, unsi
                                  unsigned int flags) {
   return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
     const auto object = find<UserObject>(platform, handle);
-    if (object == nullptr || count == 0) return CUDA_ERROR_INVALID_VALUE;
+    if (object == nullptr || count == 0 || count > INT_MAX) return CUDA_ERROR_INVALID_VALUE;
+    if ((flags & ~static_cast<unsigned>(CU_GRAPH_USER_OBJECT_MOVE)) != 0) return CUDA_ERROR_INVALID_VALUE;
     if ((flags & CU_GRAPH_USER_OBJECT_MOVE) == 0) object->retain(count);
-    // Released when the graph and everything made from it is gone.
-    graph.retain(std::shared_ptr<void>(object.get(), [object, count](void*) { object->release(count); }));
+    graph.retain({object, count});
     return CUDA_SUCCESS;
   });
 }
@@ -286,8 +269,8 @@ CUresult cuGraphRetainUserObject(CUgraph graph_handle, CUuserObject handle, unsi
 CUresult cuGraphReleaseUserObject(CUgraph graph_handle, CUuserObject handle, unsigned int count) {
   return with_graph(graph_handle, [&](Platform& platform, Graph& graph) -> CUresult {
     const auto object = find<UserObject>(platform, handle);
-    return object != nullptr && count != 0 && graph.release(object.get()) ? CUDA_SUCCESS
-                                                                          : CUDA_ERROR_INVALID_VALUE;
+    return object != nullptr && count != 0 && graph.release(object.get(), count) ? CUDA_SUCCESS
+                                                                                 : CUDA_ERROR_INVALID_VALUE;
   });
 }
 

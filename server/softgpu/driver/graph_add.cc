@@ -62,7 +62,7 @@ CUresult cuGraphAddHostNode(CUgraphNode* node, CUgraph graph, const CUgraphNode*
 CUresult cuGraphAddChildGraphNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
                                   CUgraph child) {
   return add_node(node, graph, after, count,
-                  [&](Platform& p, Operation* operation) { return make_child(p, child, operation); });
+                  [&](Platform& p, Operation* operation) { return make_child(p, child, false, operation); });
 }
 CUresult cuGraphAddEmptyNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count) {
   return add_node(node, graph, after, count, [](Platform&, Operation*) { return CUDA_SUCCESS; });
@@ -107,6 +107,27 @@ CUresult cuGraphAddMemFreeNode(CUgraphNode* node, CUgraph graph, const CUgraphNo
   any.type = CU_GRAPH_NODE_TYPE_MEM_FREE;
   any.free.dptr = address;
   return cuGraphAddNode(node, graph, after, count, &any);
+}
+
+CUresult cuGraphAddBatchMemOpNode(CUgraphNode* node, CUgraph graph, const CUgraphNode* after, size_t count,
+                                  const CUDA_BATCH_MEM_OP_NODE_PARAMS* params) {
+  if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  return add_node(node, graph, after, count, [&](Platform& p, Operation* operation) {
+    return make_batch(p, params->count, params->paramArray, params->flags, operation);
+  });
+}
+CUresult cuGraphBatchMemOpNodeGetParams(CUgraphNode handle, CUDA_BATCH_MEM_OP_NODE_PARAMS* params) {
+  return with_operation<BatchOperation>(handle, [&](GraphNode&, BatchOperation& batch) -> CUresult {
+    if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    *params = {nullptr, static_cast<unsigned>(batch.as_given.size()), batch.as_given.data(), batch.flags};
+    return CUDA_SUCCESS;
+  });
+}
+CUresult cuGraphBatchMemOpNodeSetParams(CUgraphNode node, const CUDA_BATCH_MEM_OP_NODE_PARAMS* params) {
+  if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  return set_node(node, [&](Platform& p, Operation* operation) {
+    return make_batch(p, params->count, params->paramArray, params->flags, operation);
+  });
 }
 
 CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode handle, CUDA_KERNEL_NODE_PARAMS* params) {

@@ -13,6 +13,12 @@ CUresult with_exec(CUgraphExec handle, F&& function) noexcept {
   });
 }
 
+bool can_be_disabled(const Operation& operation) {
+  return std::holds_alternative<KernelOperation>(operation) ||
+         std::holds_alternative<CopyOperation>(operation) ||
+         std::holds_alternative<MemsetOperation>(operation);
+}
+
 CUresult instantiate(Platform& platform, const Graph& graph, uint64_t flags, CUgraphExec* handle,
                      CUgraphInstantiateResult* detail) {
   *detail = CUDA_GRAPH_INSTANTIATE_ERROR;
@@ -89,8 +95,11 @@ CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream_handle) {
   return with_stream(stream_handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     const auto exec = find<GraphExec>(context.platform(), handle);
     if (exec == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    if (stream->capturing()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-    return exec->launch(context, stream);
+    if (!stream->capturing()) return exec->launch(context, stream);
+    auto child = exec->as_graph(context.platform().handles());
+    if (child == nullptr) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    context.platform().handles().add(child);
+    return context.submit(stream, ChildGraphOperation{std::move(child)});
   });
 }
 
@@ -125,7 +134,7 @@ CUresult cuGraphNodeSetEnabled(CUgraphExec handle, CUgraphNode node, unsigned in
   return with_exec(handle, [&](Platform&, GraphExec& exec) -> CUresult {
     const std::lock_guard lock(exec.mutex());
     GraphExec::Step* step = exec.find(reinterpret_cast<uint64_t>(node));
-    if (step == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (step == nullptr || !can_be_disabled(step->operation)) return CUDA_ERROR_INVALID_VALUE;
     step->enabled = enabled != 0;
     return CUDA_SUCCESS;
   });
@@ -135,7 +144,8 @@ CUresult cuGraphNodeGetEnabled(CUgraphExec handle, CUgraphNode node, unsigned in
   return with_exec(handle, [&](Platform&, GraphExec& exec) -> CUresult {
     const std::lock_guard lock(exec.mutex());
     const GraphExec::Step* step = exec.find(reinterpret_cast<uint64_t>(node));
-    if (step == nullptr || enabled == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    if (step == nullptr || enabled == nullptr || !can_be_disabled(step->operation))
+      return CUDA_ERROR_INVALID_VALUE;
     *enabled = step->enabled ? 1 : 0;
     return CUDA_SUCCESS;
   });
@@ -177,7 +187,24 @@ CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec exec, CUgraphNode node, CU
   return set_step(exec, node,
                   [&](Platform& p, Operation* operation) { return make_event_wait(p, event, operation); });
 }
+CUresult cuGraphExecBatchMemOpNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                            const CUDA_BATCH_MEM_OP_NODE_PARAMS* params) {
+  if (params == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  return set_step(exec, node, [&](Platform& p, Operation* operation) {
+    return make_batch(p, params->count, params->paramArray, params->flags, operation);
+  });
+}
+CUresult cuGraphExecChildGraphNodeSetParams(CUgraphExec handle, CUgraphNode node, CUgraph child_handle) {
+  return with_exec(handle, [&](Platform& platform, GraphExec& exec) -> CUresult {
+    const auto child = find<Graph>(platform, child_handle);
+    if (child == nullptr || !exec.update_child(reinterpret_cast<uint64_t>(node), *child))
+      return CUDA_ERROR_INVALID_VALUE;
+    return CUDA_SUCCESS;
+  });
+}
 CUresult cuGraphExecNodeSetParams(CUgraphExec exec, CUgraphNode node, CUgraphNodeParams* params) {
+  if (params != nullptr && params->type == CU_GRAPH_NODE_TYPE_GRAPH)
+    return cuGraphExecChildGraphNodeSetParams(exec, node, params->graph.graph);
   return set_step(exec, node,
                   [&](Platform& p, Operation* operation) { return make_any(p, params, operation); });
 }

@@ -86,9 +86,13 @@ CUresult make_event_wait(Platform& platform, CUevent handle, Operation* operatio
   return CUDA_SUCCESS;
 }
 
-CUresult make_child(Platform& platform, CUgraph handle, Operation* operation) {
+CUresult make_child(Platform& platform, CUgraph handle, bool move, Operation* operation) {
   const auto child = find<Graph>(platform, handle);
   if (child == nullptr || !child->conditions()->empty()) return CUDA_ERROR_INVALID_VALUE;
+  if (move) {
+    *operation = ChildGraphOperation{child};
+    return CUDA_SUCCESS;
+  }
   auto copy = child->clone();
   platform.handles().add(copy);
   *operation = ChildGraphOperation{std::move(copy)};
@@ -156,7 +160,14 @@ CUresult make_any(Platform& platform, CUgraphNodeParams* params, Operation* oper
       const CUDA_HOST_NODE_PARAMS host{params->host.fn, params->host.userData};
       return make_host(&host, operation);
     }
-    case CU_GRAPH_NODE_TYPE_GRAPH: return make_child(platform, params->graph.graph, operation);
+    case CU_GRAPH_NODE_TYPE_GRAPH: {
+      const bool move = params->graph.ownership == CU_GRAPH_CHILD_GRAPH_OWNERSHIP_MOVE;
+      return make_child(platform, params->graph.graph, move, operation);
+    }
+    case CU_GRAPH_NODE_TYPE_BATCH_MEM_OP: {
+      const auto& batch = params->memOp;
+      return make_batch(platform, batch.count, batch.paramArray, batch.flags, operation);
+    }
     case CU_GRAPH_NODE_TYPE_EMPTY: *operation = EmptyOperation{}; return CUDA_SUCCESS;
     case CU_GRAPH_NODE_TYPE_WAIT_EVENT: return make_event_wait(platform, params->eventWait.event, operation);
     case CU_GRAPH_NODE_TYPE_EVENT_RECORD:

@@ -51,7 +51,10 @@ CUresult make_fill(Platform& platform, const CUDA_MEMSET_NODE_PARAMS* params, Op
 CUresult make_host(const CUDA_HOST_NODE_PARAMS* params, Operation* operation);
 CUresult make_event_record(Platform& platform, CUevent event, Operation* operation);
 CUresult make_event_wait(Platform& platform, CUevent event, Operation* operation);
-CUresult make_child(Platform& platform, CUgraph child, Operation* operation);
+// `move`: the graph itself becomes part of its parent, else a copy of it.
+CUresult make_child(Platform& platform, CUgraph child, bool move, Operation* operation);
+CUresult make_batch(Platform& platform, unsigned count, const CUstreamBatchMemOpParams* operations,
+                    unsigned flags, Operation* operation);
 // A conditional node of `graph` with empty bodies; fills in their handles.
 CUresult make_conditional(Platform& platform, const Graph& graph, CUDA_CONDITIONAL_NODE_PARAMS& params,
                           Operation* operation);

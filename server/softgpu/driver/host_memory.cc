@@ -34,7 +34,7 @@ bool add_host_range(Context& context, const void* at, size_t bytes, size_t valid
 extern "C" {
 
 CUresult cuMemHostAlloc(void** pointer, size_t bytes, unsigned int flags) {
-  return with_context([&](Context& context) -> CUresult {
+  return outside_captures([&](Context& context) -> CUresult {
     if (pointer == nullptr || bytes == 0 || (flags & ~kHostAllocFlags) != 0) return CUDA_ERROR_INVALID_VALUE;
     const size_t mapped = round_to_pages(bytes);
     if (mapped < bytes) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -66,7 +66,7 @@ CUresult cuMemFreeHost(void* pointer) {
 }
 
 CUresult cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned int flags) {
-  return with_context([&](Context& context) -> CUresult {
+  return outside_captures([&](Context& context) -> CUresult {
     if (pointer == nullptr || bytes == 0 || (flags & ~kRegisterFlags) != 0) return CUDA_ERROR_INVALID_VALUE;
     if (add_host_range(context, pointer, bytes, bytes, MemoryKind::kRegistered, flags)) return CUDA_SUCCESS;
     return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;

@@ -1,5 +1,5 @@
 // Stream operations on single values in memory.
-#include "server/softgpu/driver/driver.h"
+#include "server/softgpu/driver/graph_nodes.h"
 
 using namespace outboard::softgpu;
 
@@ -7,34 +7,75 @@ namespace {
 
 constexpr unsigned kWaitFlags = CU_STREAM_WAIT_VALUE_EQ | CU_STREAM_WAIT_VALUE_AND | CU_STREAM_WAIT_VALUE_NOR;
 
+CUresult add_value(Platform& platform, const ValueOperation& operation, BatchOperation* batch) {
+  if (operation.address % operation.bytes != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (!platform.memory().covers(operation.address, operation.bytes)) return CUDA_ERROR_INVALID_VALUE;
+  if (operation.wait && (operation.flags & ~kWaitFlags) != 0) return CUDA_ERROR_NOT_SUPPORTED;
+  batch->values.push_back(operation);
+  return CUDA_SUCCESS;
+}
+
 CUresult submit_value(CUstream handle, const ValueOperation& operation) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
-    if (operation.address % operation.bytes != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (!context.platform().memory().covers(operation.address, operation.bytes))
-      return CUDA_ERROR_INVALID_VALUE;
-    if (operation.wait && (operation.flags & ~kWaitFlags) != 0) return CUDA_ERROR_NOT_SUPPORTED;
-    return context.submit(stream, operation);
+    BatchOperation batch;
+    const CUresult result = add_value(context.platform(), operation, &batch);
+    if (result != CUDA_SUCCESS) return result;
+    CUstreamBatchMemOpParams given{};
+    const bool wide = operation.bytes == 8;
+    if (operation.wait) {
+      given.waitValue.operation = wide ? CU_STREAM_MEM_OP_WAIT_VALUE_64 : CU_STREAM_MEM_OP_WAIT_VALUE_32;
+      given.waitValue.address = operation.address;
+      given.waitValue.value64 = operation.value;
+      given.waitValue.flags = operation.flags;
+    } else {
+      given.writeValue.operation = wide ? CU_STREAM_MEM_OP_WRITE_VALUE_64 : CU_STREAM_MEM_OP_WRITE_VALUE_32;
+      given.writeValue.address = operation.address;
+      given.writeValue.value64 = operation.value;
+      given.writeValue.flags = operation.flags;
+    }
+    batch.as_given.push_back(given);
+    return context.submit(stream, std::move(batch));
   });
 }
 
-CUresult submit_one(CUstream stream, const CUstreamBatchMemOpParams& op) {
+CUresult add_one(Platform& platform, const CUstreamBatchMemOpParams& op, BatchOperation* batch) {
   switch (op.operation) {
     case CU_STREAM_MEM_OP_WAIT_VALUE_32:
-      return submit_value(stream, {op.waitValue.address, op.waitValue.value, 4, true, op.waitValue.flags});
+      return add_value(platform, {op.waitValue.address, op.waitValue.value, 4, true, op.waitValue.flags},
+                       batch);
     case CU_STREAM_MEM_OP_WAIT_VALUE_64:
-      return submit_value(stream, {op.waitValue.address, op.waitValue.value64, 8, true, op.waitValue.flags});
+      return add_value(platform, {op.waitValue.address, op.waitValue.value64, 8, true, op.waitValue.flags},
+                       batch);
     case CU_STREAM_MEM_OP_WRITE_VALUE_32:
-      return submit_value(stream,
-                          {op.writeValue.address, op.writeValue.value, 4, false, op.writeValue.flags});
+      return add_value(platform, {op.writeValue.address, op.writeValue.value, 4, false, op.writeValue.flags},
+                       batch);
     case CU_STREAM_MEM_OP_WRITE_VALUE_64:
-      return submit_value(stream,
-                          {op.writeValue.address, op.writeValue.value64, 8, false, op.writeValue.flags});
+      return add_value(platform,
+                       {op.writeValue.address, op.writeValue.value64, 8, false, op.writeValue.flags}, batch);
     case CU_STREAM_MEM_OP_BARRIER: return CUDA_SUCCESS;  // work of a stream is in order anyway
     default: return CUDA_ERROR_NOT_SUPPORTED;
   }
 }
 
 }  // namespace
+
+namespace outboard::softgpu {
+
+CUresult make_batch(Platform& platform, unsigned count, const CUstreamBatchMemOpParams* operations,
+                    unsigned flags, Operation* operation) {
+  if ((operations == nullptr && count != 0) || count > 256 || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  BatchOperation batch;
+  for (unsigned i = 0; i < count; ++i) {
+    if (const CUresult result = add_one(platform, operations[i], &batch); result != CUDA_SUCCESS)
+      return result;
+    batch.as_given.push_back(operations[i]);
+  }
+  batch.flags = flags;
+  *operation = std::move(batch);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace outboard::softgpu
 
 extern "C" {
 
@@ -63,13 +104,13 @@ CUresult cuStreamWriteValue64(CUstream stream, CUdeviceptr address, cuuint64_t v
   return cuStreamWriteValue64_v2(stream, address, value, flags);
 }
 
-CUresult cuStreamBatchMemOp_v2(CUstream stream, unsigned int count, CUstreamBatchMemOpParams* operations,
+CUresult cuStreamBatchMemOp_v2(CUstream handle, unsigned int count, CUstreamBatchMemOpParams* operations,
                                unsigned int flags) {
-  if ((operations == nullptr && count != 0) || count > 256 || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  for (unsigned i = 0; i < count; ++i) {
-    if (const CUresult result = submit_one(stream, operations[i]); result != CUDA_SUCCESS) return result;
-  }
-  return CUDA_SUCCESS;
+  return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    Operation batch;
+    const CUresult result = make_batch(context.platform(), count, operations, flags, &batch);
+    return result == CUDA_SUCCESS ? context.submit(stream, std::move(batch)) : result;
+  });
 }
 CUresult cuStreamBatchMemOp(CUstream stream, unsigned int count, CUstreamBatchMemOpParams* operations,
                             unsigned int flags) {

@@ -35,13 +35,13 @@ CUresult cuMemGetInfo_v2(size_t* free_bytes, size_t* total_bytes) {
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
-  return with_context(
+  return outside_captures(
       [&](Context& context) { return allocate(context, bytes, MemoryKind::kDevice, 0, address); });
 }
 
 CUresult cuMemAllocPitch_v2(CUdeviceptr* address, size_t* pitch, size_t width_bytes, size_t height,
                             unsigned int element_bytes) {
-  return with_context([&](Context& context) -> CUresult {
+  return outside_captures([&](Context& context) -> CUresult {
     if (pitch == nullptr || width_bytes == 0 || height == 0 || width_bytes > kMaxPitch)
       return CUDA_ERROR_INVALID_VALUE;
     if (element_bytes != 4 && element_bytes != 8 && element_bytes != 16) return CUDA_ERROR_INVALID_VALUE;
@@ -52,7 +52,7 @@ CUresult cuMemAllocPitch_v2(CUdeviceptr* address, size_t* pitch, size_t width_by
 }
 
 CUresult cuMemAllocManaged(CUdeviceptr* address, size_t bytes, unsigned int flags) {
-  return with_context([&](Context& context) -> CUresult {
+  return outside_captures([&](Context& context) -> CUresult {
     if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST) return CUDA_ERROR_INVALID_VALUE;
     return allocate(context, bytes, MemoryKind::kManaged, flags, address);
   });
@@ -60,6 +60,7 @@ CUresult cuMemAllocManaged(CUdeviceptr* address, size_t bytes, unsigned int flag
 
 CUresult cuMemFree_v2(CUdeviceptr address) {
   return with_any_context([&](Context& context) -> CUresult {
+    if (const CUresult forbidden = check_captures(context); forbidden != CUDA_SUCCESS) return forbidden;
     if (address == 0) return CUDA_SUCCESS;
     Platform& platform = context.platform();
     const auto found = platform.memory().find_exact(address);

@@ -36,7 +36,7 @@ extern "C" {
 
 CUresult cuModuleLoadDataEx(CUmodule* handle, const void* image, unsigned int count, CUjit_option* options,
                             void** values) {
-  return with_context([&](Context& context) -> CUresult {
+  return outside_captures([&](Context& context) -> CUresult {
     if (handle == nullptr || image == nullptr || (count != 0 && (options == nullptr || values == nullptr))) {
       return CUDA_ERROR_INVALID_VALUE;
     }
@@ -55,7 +55,7 @@ CUresult cuModuleLoadFatBinary(CUmodule* handle, const void* image) {
 }
 
 CUresult cuModuleLoad(CUmodule* handle, const char* path) {
-  return with_context([&](Context& context) -> CUresult {
+  return outside_captures([&](Context& context) -> CUresult {
     if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
     std::shared_ptr<const ptx::Program> program;
     const CUresult result = compile_file(context.platform(), path, JitOptions(0, nullptr, nullptr), &program);

@@ -44,6 +44,9 @@ CUresult cuStreamDestroy(CUstream handle) { return cuStreamDestroy_v2(handle); }
 
 CUresult cuStreamSynchronize(CUstream handle) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    if (const CUresult forbidden = check_captures(context); forbidden != CUDA_SUCCESS) return forbidden;
+    if (const CUresult implicit = context.check_implicit_capture(*stream); implicit != CUDA_SUCCESS)
+      return implicit;
     if (const auto capture = stream->capture()) {
       capture->invalidate();
       return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
@@ -54,7 +57,13 @@ CUresult cuStreamSynchronize(CUstream handle) {
 
 CUresult cuStreamQuery(CUstream handle) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
-    if (stream->capturing()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (const CUresult forbidden = check_captures(context); forbidden != CUDA_SUCCESS) return forbidden;
+    if (const CUresult implicit = context.check_implicit_capture(*stream); implicit != CUDA_SUCCESS)
+      return implicit;
+    if (const auto capture = stream->capture()) {
+      capture->invalidate();
+      return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     if (!stream->idle()) return CUDA_ERROR_NOT_READY;
     context.environment().flush_prints();
     return context.errors().code();
@@ -157,7 +166,10 @@ CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void* u
                              unsigned int flags) {
   return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (stream->capturing()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (const auto capture = stream->capture()) {
+      capture->invalidate();
+      return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    }
     // Unlike a host function it is told of the context's error, so it runs after one too.
     context.enqueue(stream,
                     make_work(
