@@ -59,6 +59,10 @@ struct KindOf<CUgraphNode> {
   static constexpr auto value = wire::HandleKind::kGraphNode;
 };
 template <>
+struct KindOf<CUuserObject> {
+  static constexpr auto value = wire::HandleKind::kUserObject;
+};
+template <>
 struct KindOf<CUgraphExec> {
   static constexpr auto value = wire::HandleKind::kGraphExec;
 };
@@ -87,10 +91,11 @@ inline ContextInfo* find_context(Client& client, CUcontext value) {
   return static_cast<ContextInfo*>(find_payload(client, value));
 }
 inline FunctionInfo* find_function(Client& client, CUfunction value) {
-  return static_cast<FunctionInfo*>(find_payload(client, value));
+  if (void* known = find_payload(client, value)) return static_cast<FunctionInfo*>(known);
+  return client.modules().adopted_function(handle_of(reinterpret_cast<uint64_t>(value)));
 }
 inline FunctionInfo* find_function(Client& client, CUkernel value) {
-  return static_cast<FunctionInfo*>(find_payload(client, value));
+  return find_function(client, reinterpret_cast<CUfunction>(value));
 }
 inline ModuleInfo* find_module(Client& client, CUmodule value) {
   return static_cast<ModuleInfo*>(find_payload(client, value));

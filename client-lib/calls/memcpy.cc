@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/graph_nodes.h"
 #include "client-lib/calls/handles.h"
 #include "protocol/base/limits.h"
 #include "protocol/wire/messages_stream_gen.h"
@@ -34,6 +35,7 @@ CUresult send(Client& client, const Request& request, std::span<const std::byte>
 
 // Both sides in this process: done here, in the order that the stream asks for.
 CUresult copy_on_host(Client& client, uint64_t to, uint64_t from, uint64_t bytes, const CopyOrder& order) {
+  if (const auto captured = copy_in_capture(client, line_on_host(to, from, bytes), order)) return *captured;
   if (const CUresult result = wait_for_stream(client, order.stream); result != CUDA_SUCCESS) return result;
   std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
   return CUDA_SUCCESS;
@@ -74,6 +76,7 @@ CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t 
   bool known = false;
   if (const CUresult result = check_device_range(client, to, bytes, &known); result != CUDA_SUCCESS)
     return result;
+  if (const auto captured = copy_in_capture(client, line_to_device(to, from, bytes), order)) return *captured;
   if (const CUresult result = settle_source(client, from, order); result != CUDA_SUCCESS) return result;
   const auto* source = static_cast<const std::byte*>(from);
   for (uint64_t offset = 0; offset < bytes; offset += limits::kBulkChunkBytes) {
@@ -93,6 +96,8 @@ CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t byte
   bool known = false;
   if (const CUresult result = check_device_range(client, from, bytes, &known); result != CUDA_SUCCESS)
     return result;
+  if (const auto captured = copy_in_capture(client, line_from_device(to, from, bytes), order))
+    return *captured;
 
   StreamActivity& activity = client.activity();
   const StreamActivity::Mark mark = activity.mark(order.stream);

@@ -5,6 +5,7 @@
 
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/copy_box.h"
+#include "client-lib/calls/graph_nodes.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
 #include "protocol/base/limits.h"
@@ -118,6 +119,9 @@ CUresult run(Client& client, Copy copy, CUstream stream, bool asynchronous) {
   if (const CUresult result = settle_side(client, copy.from, copy.box); result != CUDA_SUCCESS) return result;
   const bool to_is_host = copy.to.type == CU_MEMORYTYPE_HOST;
   const bool from_is_host = copy.from.type == CU_MEMORYTYPE_HOST;
+  if (to_is_host || from_is_host) {
+    if (const auto captured = copy_in_capture(client, copy, order)) return *captured;
+  }
   if (to_is_host && from_is_host) return on_host(client, copy, order);
 
   wire::CopyEnd to;

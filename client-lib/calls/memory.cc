@@ -16,13 +16,9 @@ void remember(Client& client, uint64_t address, uint64_t bytes, MemoryKind kind,
   range.kind = kind;
   range.context = context;
   range.flags = flags;
-  if (client.device_memory().insert(range)) return;
-  // The driver gave out an address that we thought was taken: it was freed in a way we did not see
-  // (a pool that was destroyed, a graph's own memory). What the driver says is true.
-  while (const auto stale = client.device_memory().find_overlap(address, bytes)) {
-    client.device_memory().remove(stale->base);
-  }
-  (void)client.device_memory().insert(range);
+  // The address may be one that we think is taken: memory can be freed in ways that we do not see (a
+  // pool that was destroyed, a graph's own memory).
+  client.device_memory().replace(range);
 }
 
 CUresult allocate_async(Client& client, CUdeviceptr* dptr, size_t bytesize, wire::Handle pool,
@@ -91,7 +87,7 @@ CUresult cuMemFree_v2(Client& client, CUdeviceptr dptr) {
   const bool ours = range && range->base == dptr && range->kind != MemoryKind::kReserved &&
                     range->kind != MemoryKind::kGlobal && range->kind != MemoryKind::kImported;
   if (!ours) return CUDA_ERROR_INVALID_VALUE;
-  client.device_memory().remove(dptr);
+  if (range->kind != MemoryKind::kGraph) client.device_memory().remove(dptr);
   return client.post(wire::MemFreeRequest{dptr});
 }
 
@@ -145,10 +141,11 @@ CUresult cuMemFreeAsync(Client& client, CUdeviceptr dptr, CUstream hStream) {
   const auto range = client.device_memory().find(dptr);
   // Memory of a captured allocation is not in the map: the server knows whether it exists.
   if (range) {
-    if (range->base != dptr || (range->kind != MemoryKind::kPool && range->kind != MemoryKind::kDevice)) {
+    if (range->base != dptr || (range->kind != MemoryKind::kPool && range->kind != MemoryKind::kDevice &&
+                                range->kind != MemoryKind::kGraph)) {
       return CUDA_ERROR_INVALID_VALUE;
     }
-    client.device_memory().remove(dptr);
+    if (range->kind != MemoryKind::kGraph) client.device_memory().remove(dptr);
     return client.post(request);
   }
   wire::MemFreeAsyncReply reply;

@@ -1,5 +1,6 @@
 // What of streams is not generated.
 #include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/graph_nodes.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
 #include "client-lib/session/client.h"
@@ -114,12 +115,19 @@ CUresult cuStreamGetDevice(Client& client, CUstream hStream, CUdevice* device) {
 
 CUresult cuLaunchHostFunc(Client& client, CUstream hStream, CUhostFn fn, void* userData) {
   if (fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  wire::Handle stream;
+  if (const CUresult result = find(client, hStream, &stream); result != CUDA_SUCCESS) return result;
+  if (is_capturing(client, stream)) return capture_host_function(client, stream, {fn, userData});
   return launch_host_function(client, hStream, [fn, userData] { fn(userData); });
 }
 
 CUresult cuStreamAddCallback(Client& client, CUstream hStream, CUstreamCallback callback, void* userData,
                              unsigned int flags) {
   if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  wire::Handle stream;
+  if (const CUresult result = find(client, hStream, &stream); result != CUDA_SUCCESS) return result;
+  // Unlike a host function it cannot be part of a graph; it spoils the capture as a wait does.
+  if (is_capturing(client, stream)) return wait_for_stream(client, stream);
   return launch_host_function(client, hStream, [&client, hStream, callback, userData] {
     callback(hStream, client.session().broken(), userData);
   });

@@ -39,6 +39,18 @@ void print_device_output(std::string_view output) {
   }
 }
 
+// What CUDA says of a handle that names nothing.
+CUresult error_of_dead(HandleKind kind) {
+  switch (kind) {
+    case HandleKind::kContext: return CUDA_ERROR_INVALID_CONTEXT;
+    case HandleKind::kGraph:
+    case HandleKind::kGraphNode:
+    case HandleKind::kGraphExec:
+    case HandleKind::kUserObject: return CUDA_ERROR_INVALID_VALUE;
+    default: return CUDA_ERROR_INVALID_HANDLE;
+  }
+}
+
 // Whether the end of a context ends objects of this kind.
 bool lives_in_context(HandleKind kind) {
   switch (kind) {
@@ -156,7 +168,7 @@ CUresult Client::find_handle(HandleKind kind, uint64_t value, Handle* handle) {
   const Handle candidate = handle_of(value);
   const bool live = handle_kind(value) == kind && candidate.index != 0 &&
                     (candidate.index >= wire::kServerIndexBase || handles_.alive(kind, candidate));
-  if (!live) return kind == HandleKind::kContext ? CUDA_ERROR_INVALID_CONTEXT : CUDA_ERROR_INVALID_HANDLE;
+  if (!live) return error_of_dead(kind);
   *handle = candidate;
   return CUDA_SUCCESS;
 }
@@ -170,7 +182,10 @@ CUresult Client::create_handle_with(HandleKind kind, void* payload, Handle* hand
   return handle->is_null() ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
 }
 
-void Client::forget_handle(HandleKind kind, Handle handle) { (void)handles_.destroy(kind, handle); }
+void Client::forget_handle(HandleKind kind, Handle handle) {
+  (void)handles_.destroy(kind, handle);
+  if (kind == HandleKind::kStream && captures_.any()) captures_.end(handle);
+}
 
 uint64_t Client::application_handle(HandleKind kind, Handle handle) { return handle_value(kind, handle); }
 
@@ -234,6 +249,8 @@ void Client::take_notice(const wire::Notice& notice) {
     print_device_output(notice.text);
   } else if (notice.kind == wire::Notice::Kind::kHostFunction) {
     host_functions_.reached(notice.number);
+  } else if (notice.kind == wire::Notice::Kind::kHostFunctionGone) {
+    host_functions_.gone(notice.number);
   } else {
     options_.log.warn(text("The server says: ", printable(notice.text, limits::kMessageBytes)));
   }

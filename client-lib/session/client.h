@@ -16,8 +16,10 @@
 #include "client-lib/session/command_sorts.h"
 #include "client-lib/session/host_functions.h"
 #include "client-lib/session/session.h"
+#include "client-lib/state/captures.h"
 #include "client-lib/state/contexts.h"
 #include "client-lib/state/devices.h"
+#include "client-lib/state/graph_store.h"
 #include "client-lib/state/handle_table.h"
 #include "client-lib/state/memory_map.h"
 #include "client-lib/state/modules.h"
@@ -79,7 +81,7 @@ class Client {
   bool has_current_context() { return !thread().contexts.empty(); }
   template <typename Request>
   CUresult post(const Request& request) {
-    if (shares_with_others_.load(std::memory_order_relaxed)) {
+    if (shares_with_others_.load(std::memory_order_relaxed) || may_spoil_capture(request)) [[unlikely]] {
       typename Request::Reply reply;
       return call(request, reply);
     }
@@ -103,7 +105,7 @@ class Client {
   // --- The same with bulk data, for hand-written calls. ---
   template <typename Request>
   CUresult post(const Request& request, std::span<const std::byte> bulk) {
-    if (shares_with_others_.load(std::memory_order_relaxed)) {
+    if (shares_with_others_.load(std::memory_order_relaxed) || may_spoil_capture(request)) [[unlikely]] {
       typename Request::Reply reply;
       Reply raw;
       return call(request, reply, raw, CallOptions{bulk, {}});
@@ -117,6 +119,8 @@ class Client {
                 const CallOptions& options) {
     const CUresult result = session_->call(scope(), request, raw, options);
     note_work(request);
+    if (result >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED && result <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
+      captures_.doubt();
     return decode_reply<Request>(result, raw, reply);
   }
   // The last step of a call: decodes the reply's body, and lets a call that waits report what went
@@ -150,6 +154,11 @@ class Client {
   abi::ExportTables& export_tables() { return *export_tables_; }
 
   HostFunctions& host_functions() { return host_functions_; }
+  GraphStore& graphs() { return graphs_; }
+  Captures& captures() { return captures_; }
+  // For calls that could interfere with a capture: what they have to return instead of doing it, if a
+  // capture forbids the calling thread so. The captures are spoilt.
+  CUresult check_captures();
 
   // Null when the thread has no current context, or a destroyed one.
   ContextInfo* current_context() { return context(thread().current()); }
@@ -192,6 +201,16 @@ class Client {
       }
     }
   }
+  // Errors of captures are told at the call that makes them. In a stream whose capture began here and
+  // is in order there are none, unless an event brings something from outside.
+  template <typename Request>
+  bool may_spoil_capture(const Request& request) const {
+    if constexpr (kHasStream<Request>) {
+      constexpr bool kHasEvent = requires { request.hEvent; };
+      return captures_.any() && (kHasEvent || !captures_.sure(stream_of(request)));
+    }
+    return false;
+  }
   CUresult gate_closed() const;
   CUresult connect_locked();
   CUresult start_session_locked();
@@ -230,6 +249,8 @@ class Client {
   std::mutex contexts_mutex_;
   std::vector<std::unique_ptr<ContextInfo>> contexts_;
   ThreadStates threads_;
+  GraphStore graphs_;
+  Captures captures_;
   HostFunctions host_functions_;
   std::unique_ptr<ExportHost> export_host_;
   std::unique_ptr<abi::ExportTables> export_tables_;

@@ -45,6 +45,24 @@ void Client::thread_ends(ThreadState& state) {
   }
 }
 
-void Client::host_function_done(uint64_t number) { (void)post(wire::HostFunctionDoneRequest{number}); }
+void Client::host_function_done(uint64_t number) {
+  (void)session_->post(scope(), wire::HostFunctionDoneRequest{number});
+}
+
+CUresult Client::check_captures() {
+  if (!captures_.any()) return CUDA_SUCCESS;
+  const auto mode = static_cast<CUstreamCaptureMode>(thread().capture_mode);
+  const auto spoilt = captures_.forbidding(mode);
+  for (const auto& [stream, context] : spoilt) {
+    // Waiting for a stream that captures is what no capture allows.
+    Reply ignored;
+    wire::StreamSynchronizeRequest request;
+    request.hStream = stream;
+    (void)session_->call(CommandScope{context, 0}, request, ignored);
+  }
+  if (spoilt.empty()) return CUDA_SUCCESS;
+  captures_.doubt();
+  return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+}
 
 }  // namespace outboard::client

@@ -24,25 +24,36 @@ HostFunctions::~HostFunctions() {
 }
 
 uint64_t HostFunctions::add(Function function) {
+  return keep({[function = std::move(function)](uint64_t) { function(); }, {}, false});
+}
+
+uint64_t HostFunctions::add_repeating(NumberedFunction function, NumberedFunction gone) {
+  return keep({std::move(function), std::move(gone), true});
+}
+
+uint64_t HostFunctions::keep(Entry entry) {
   std::lock_guard lock(mutex_);
   if (!thread_.joinable()) {
     const AllSignalsBlocked blocked;
     thread_ = std::thread([this] { run(); });
   }
   const uint64_t number = next_number_++;
-  waiting_.emplace(number, std::move(function));
-  pending_.fetch_add(1, std::memory_order_acq_rel);
+  if (entry.function) pending_.fetch_add(1, std::memory_order_acq_rel);
+  waiting_.emplace(number, std::move(entry));
   return number;
 }
 
 void HostFunctions::remove(uint64_t number) {
   std::lock_guard lock(mutex_);
-  if (waiting_.erase(number) != 0) pending_.fetch_sub(1, std::memory_order_acq_rel);
+  const auto it = waiting_.find(number);
+  if (it == waiting_.end()) return;
+  if (it->second.function) pending_.fetch_sub(1, std::memory_order_acq_rel);
+  waiting_.erase(it);
 }
 
-void HostFunctions::reached(uint64_t number) {
+void HostFunctions::push(Due due) {
   std::lock_guard lock(mutex_);
-  due_.push_back(number);
+  due_.push_back(due);
   changed_.notify_one();
 }
 
@@ -52,16 +63,18 @@ void HostFunctions::run() {
   while (true) {
     changed_.wait(lock, [this] { return closing_ || !due_.empty(); });
     if (closing_) return;
-    const uint64_t number = due_.front();
+    const Due due = due_.front();
     due_.pop_front();
-    const auto it = waiting_.find(number);
+    const auto it = waiting_.find(due.number);
     if (it == waiting_.end()) continue;
-    const Function function = std::move(it->second);
-    waiting_.erase(it);
+    const bool ends = due.gone || !it->second.repeats;
+    const Entry entry = ends ? std::move(it->second) : it->second;
+    if (ends) waiting_.erase(it);
     lock.unlock();
-    function();
-    pending_.fetch_sub(1, std::memory_order_acq_rel);
-    done_(number);
+    const NumberedFunction& function = due.gone ? entry.gone : entry.function;
+    if (function) function(due.number);
+    if (ends && entry.function) pending_.fetch_sub(1, std::memory_order_acq_rel);
+    if (!due.gone) done_(due.number);
     lock.lock();
   }
 }

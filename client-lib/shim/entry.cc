@@ -19,6 +19,8 @@ Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol
   client_.count_call();
 }
 
+CUresult Entry::check_captures() { return client_.check_captures(); }
+
 CUresult Entry::exception() noexcept {
   try {
     throw;

@@ -22,6 +22,9 @@ class Entry {
   CUresult result() const { return result_; }
   Client& client() { return client_; }
 
+  // For calls that could interfere with a capture; see Client.
+  CUresult check_captures();
+
   // Counts, says it once per symbol, and is the function's result.
   CUresult unsupported(const char* reason);
 

@@ -16,6 +16,15 @@ bool MemoryMap::insert(MemoryRange range) {
   return true;
 }
 
+void MemoryMap::replace(const MemoryRange& range) {
+  if (range.bytes == 0) return;
+  while (!insert(range)) {
+    const auto stale = find_overlap(range.base, range.bytes);
+    if (!stale) return;
+    remove(stale->base);
+  }
+}
+
 std::optional<MemoryRange> MemoryMap::remove(uint64_t base) {
   std::unique_lock lock(mutex_);
   auto it = ranges_.find(base);

@@ -20,6 +20,7 @@ enum class MemoryKind : uint8_t {
   kReserved,        // cuMemAddressReserve: an address range, mapped or not
   kGlobal,          // a module's variable
   kImported,        // cuIpcOpenMemHandle
+  kGraph,           // of a memory node: comes back with each launch, so it stays known when it is freed
   kHostPinned,      // cuMemAllocHost, cuMemHostAlloc: ours to free
   kHostRegistered,  // cuMemHostRegister: the application's
 };
@@ -44,6 +45,8 @@ class MemoryMap {
  public:
   // False when it overlaps a known range. Assigns buffer_id.
   bool insert(MemoryRange range);
+  // What the driver says is true: inserts it, and removes what was believed to be there.
+  void replace(const MemoryRange& range);
   // Removes the range that starts exactly at `base` and returns it.
   std::optional<MemoryRange> remove(uint64_t base);
   // The range that contains the address.

@@ -23,6 +23,22 @@ FunctionInfo* ModuleStore::new_function(ModuleInfo& module, std::string name) {
   return function;
 }
 
+FunctionInfo* ModuleStore::adopt_function(wire::Handle handle) {
+  std::lock_guard lock(mutex_);
+  functions_.push_back(std::make_unique<FunctionInfo>());
+  FunctionInfo* function = functions_.back().get();
+  function->handle = handle;
+  adopted_[handle.index] = function;
+  return function;
+}
+
+FunctionInfo* ModuleStore::adopted_function(wire::Handle handle) {
+  if (handle.index < wire::kServerIndexBase) return nullptr;
+  std::lock_guard lock(mutex_);
+  const auto it = adopted_.find(handle.index);
+  return it == adopted_.end() || it->second->handle != handle ? nullptr : it->second;
+}
+
 FunctionInfo* ModuleStore::copy_function(const FunctionInfo& kernel) {
   auto copy = std::make_unique<FunctionInfo>();
   copy->name = kernel.name;

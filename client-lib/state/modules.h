@@ -87,11 +87,16 @@ class ModuleStore {
   FunctionInfo* new_function(ModuleInfo& module, std::string name);
   // What is known of a kernel, for its function in a context; in no list.
   FunctionInfo* copy_function(const FunctionInfo& kernel);
+  // Of a function that the server named: the one behind a kernel of a captured graph.
+  FunctionInfo* adopt_function(wire::Handle handle);
+  // Null for handles of other kinds, and for functions that nobody asked about.
+  FunctionInfo* adopted_function(wire::Handle handle);
 
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<ModuleInfo>> modules_;
   std::vector<std::unique_ptr<FunctionInfo>> functions_;
+  std::map<uint32_t, FunctionInfo*> adopted_;  // by the handle's index
 };
 
 }  // namespace outboard::client

@@ -145,6 +145,7 @@ struct Notice {
     deviceOutput @1 :Data;  # what a kernel printed, for the client's standard output
     hostFunction @2 :UInt64;  # a stream has reached the host function that was launched under this
                               # number, and waits for HostFunctionDone
+    hostFunctionGone @3 :UInt64;  # no stream will reach that number any more
   }
 }
 

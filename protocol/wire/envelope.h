@@ -32,13 +32,14 @@ struct RepliesFrame {};   // the commands section holds replies
 // Something the peer should know that answers no command.
 struct Notice {
   enum class Kind : uint8_t {
-    kMessage = 0,       // a sentence for the log
-    kDeviceOutput = 1,  // what a kernel printed, for the client's standard output
-    kHostFunction = 2,  // a stream waits until the client has run host function `number`
+    kMessage = 0,           // a sentence for the log
+    kDeviceOutput = 1,      // what a kernel printed, for the client's standard output
+    kHostFunction = 2,      // a stream waits until the client has run host function `number`
+    kHostFunctionGone = 3,  // no stream will reach that number any more
   };
   Kind kind = Kind::kMessage;
   std::string text;     // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
-  uint64_t number = 0;  // of kHostFunction: what the client called it in LaunchHostFunction
+  uint64_t number = 0;  // of host functions: what the client called them
 };
 
 // An acknowledgement without commands or replies, and the answer to "are you there?".

@@ -129,6 +129,7 @@ WelcomeInfo welcome(schema::Welcome::Reader from) {
 Notice notice(schema::Notice::Reader from) {
   if (from.isMessage()) return {Notice::Kind::kMessage, sentence("message", from.getMessage()), 0};
   if (from.isHostFunction()) return {Notice::Kind::kHostFunction, {}, from.getHostFunction()};
+  if (from.isHostFunctionGone()) return {Notice::Kind::kHostFunctionGone, {}, from.getHostFunctionGone()};
   if (!from.isDeviceOutput()) throw Violation{"It is a notice of a kind that this version does not know."};
   const auto bytes = from.getDeviceOutput();
   check_limit("device output", bytes.size(), limits::kNoticeOutputBytes);

@@ -47,6 +47,8 @@ class Encoder {
     auto out = root_.initNotice();
     if (from.kind == Notice::Kind::kHostFunction) {
       out.setHostFunction(from.number);
+    } else if (from.kind == Notice::Kind::kHostFunctionGone) {
+      out.setHostFunctionGone(from.number);
     } else if (from.kind == Notice::Kind::kMessage) {
       out.setMessage(cut(from.text, limits::kMessageBytes, storage_));
     } else {

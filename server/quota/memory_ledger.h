@@ -20,8 +20,9 @@ enum class AllocationKind : uint8_t {
   kDeviceMemory,  // id = device address
   kArray,         // id = the driver's array handle
   kMipmappedArray,
-  kPhysical,  // id = the driver's VMM allocation handle
-  kModule,    // id = the driver's module or library handle: its variables
+  kPhysical,     // id = the driver's VMM allocation handle
+  kGraphMemory,  // id = device address of a graph's memory node
+  kModule,       // id = the driver's module or library handle: its variables
 };
 
 struct AllocationKey {

@@ -1,6 +1,8 @@
 // Kernel launches and host functions.
 #include <vector>
 
+#include "server/worker/capture_info.h"
+#include "server/worker/graph_nodes.h"
 #include "server/worker/handlers_gen.h"
 #include "server/worker/launch_config.h"
 #include "server/worker/packed_parameters.h"
@@ -64,14 +66,18 @@ CUresult handle(Worker& worker, const wire::LaunchHostFunctionRequest& request,
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   // What is recorded in a graph runs as often as the graph does.
-  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-  worker.driver().cuStreamIsCapturing(stream, &status);
+  CaptureInfo capture;
+  (void)ask_capture(worker.driver(), stream, &capture);
   HostCallbacks& callbacks = worker.session().callbacks;
-  auto* ticket = callbacks.issue(request.callback, status != CU_STREAM_CAPTURE_STATUS_NONE);
+  auto* ticket = callbacks.issue(request.callback, capture.status != CU_STREAM_CAPTURE_STATUS_NONE);
   if (ticket == nullptr)
     return worker.violation("A host function has a number that is in use, or there are too many.");
   const CUresult launched = worker.driver().cuLaunchHostFunc(stream, &HostCallbacks::run, ticket);
-  if (launched != CUDA_SUCCESS) callbacks.withdraw(ticket);
+  if (launched != CUDA_SUCCESS) {
+    callbacks.withdraw(ticket);
+  } else if (capture.graph != nullptr) {
+    (void)at_end_of(worker.driver(), capture.graph, [ticket, &callbacks] { callbacks.retire(ticket); });
+  }
   return launched;
 }
 

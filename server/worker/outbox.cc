@@ -25,7 +25,9 @@ void Outbox::add(OutgoingReply reply) {
 void Outbox::add_notice(wire::Notice notice) {
   Lock lock(mutex_);
   // A kernel that prints without end must not fill our memory while the client does not read.
-  if (!closed_ && open_.notices.size() < kMaxNotices) open_.notices.push_back(std::move(notice));
+  const bool droppable = notice.kind == wire::Notice::Kind::kDeviceOutput;
+  if (closed_ || (droppable && open_.notices.size() >= kMaxNotices)) return;
+  open_.notices.push_back(std::move(notice));
 }
 
 void Outbox::acknowledge(uint64_t sequence) {

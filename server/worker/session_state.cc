@@ -13,13 +13,14 @@ constexpr size_t kKeptBulkBuffers = 4;
 }  // namespace
 
 SessionState::SessionState(const DriverApi& driver_api, uint32_t device_count, uint64_t memory_limit_bytes,
-                           Logger logger, std::function<void(uint64_t id)> announce_callback)
+                           Logger logger, HostCallbacks::Tell announce_callback,
+                           HostCallbacks::Tell callback_retired)
     : driver(driver_api),
       devices(device_count),
       log(std::move(logger)),
       ledger(std::vector<uint64_t>(device_count, memory_limit_bytes)),
       bulk_pool(kSmallBulkBytes, limits::kBulkChunkBytes, kKeptBulkBuffers),
-      callbacks(std::move(announce_callback)),
+      callbacks(std::move(announce_callback), std::move(callback_retired)),
       primary_(device_count, nullptr) {}
 
 CUresult SessionState::primary_context(uint32_t device, CUcontext* context) {

@@ -12,6 +12,7 @@
 #include "server/metrics/session_counters.h"
 #include "server/quota/memory_ledger.h"
 #include "server/worker/bulk_buffer.h"
+#include "server/worker/graph_execs.h"
 #include "server/worker/host_callbacks.h"
 #include "server/worker/link_states.h"
 #include "server/worker/object_table.h"
@@ -23,9 +24,9 @@ namespace outboard::server {
 class SessionState {
  public:
   // `memory_limit_bytes`: what the lease grants on every device; MemoryLedger::kUnlimited for none.
-  // `announce_callback`: see HostCallbacks.
+  // `announce_callback`, `callback_retired`: see HostCallbacks.
   SessionState(const DriverApi& driver, uint32_t devices, uint64_t memory_limit_bytes, Logger log,
-               std::function<void(uint64_t id)> announce_callback);
+               HostCallbacks::Tell announce_callback, HostCallbacks::Tell callback_retired);
 
   const DriverApi& driver;
   const uint32_t devices;
@@ -38,6 +39,7 @@ class SessionState {
   // Only for whoever processes commands: the dispatch thread, or the backlog in its place.
   Uploads uploads;
   LinkStates links;
+  GraphExecTickets exec_tickets;
 
   // Threads remember which context they made current; after a context died (and perhaps came back
   // under the same handle) they must not rely on it.

@@ -20,6 +20,12 @@ uint64_t memory_limit(const wire::HelloInfo& hello) {
   return hello.requested.memory_bytes == 0 ? MemoryLedger::kUnlimited : hello.requested.memory_bytes;
 }
 
+// What ends the wait of a callback.
+bool overtakes(wire::Opcode opcode) {
+  return opcode == wire::Opcode::kHostFunctionDone || opcode == wire::Opcode::kHostCopyWrite ||
+         opcode == wire::Opcode::kHostCopyRead;
+}
+
 tl::unexpected<Error> violation(std::string message) {
   return fail(ErrorKind::kProtocolViolation, std::move(message));
 }
@@ -31,8 +37,10 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
     : transport_(transport),
       config_(std::move(config)),
       log_(std::move(log)),
-      state_(driver, count_devices(driver), memory_limit(config_.hello), log_,
-             [this](uint64_t id) { announce_callback(id); }),
+      state_(
+          driver, count_devices(driver), memory_limit(config_.hello), log_,
+          [this](uint64_t id) { tell_of_callback(wire::Notice::Kind::kHostFunction, id); },
+          [this](uint64_t id) { tell_of_callback(wire::Notice::Kind::kHostFunctionGone, id); }),
       outbox_(transport),
       worker_(state_),
       backlog_worker_(state_),
@@ -121,8 +129,8 @@ Status WorkerSession::send_ready() {
 // While a host function is on its way, see backlog.h.
 Status WorkerSession::take(const wire::Command& command) {
   if (Status checked = check(command); !checked) return checked;
-  if (command.opcode == wire::Opcode::kHostFunctionDone) return host_function_done(command);
-  if (backlog_->active() || state_.callbacks.tickets() != 0) {
+  if (overtakes(command.opcode)) return process_at_once(command);
+  if (backlog_->active() || state_.callbacks.in_flight()) {
     backlog_->push(command);
     return {};
   }
@@ -146,14 +154,20 @@ Status WorkerSession::check(const wire::Command& command) const {
   return {};
 }
 
-// Overtakes everything: what is before it may be waiting for it.
-Status WorkerSession::host_function_done(const wire::Command& command) {
-  if (command.wants_reply) return violation("HostFunctionDone is never answered.");
+// What is before them may be waiting for them. They touch nothing of the driver.
+Status WorkerSession::process_at_once(const wire::Command& command) {
   CommandOutput output;
   wire::Reader body(command.body);
-  const DispatchOutcome outcome = dispatch(worker_, command.opcode, body, {}, output);
-  if (!outcome.violation.empty()) return violation(outcome.violation);
-  state_.counters.count_command(static_cast<uint16_t>(command.opcode), false);
+  DispatchOutcome outcome = dispatch(worker_, command.opcode, body, command.bulk, output);
+  if (!outcome.violation.empty()) return violation(std::move(outcome.violation));
+  state_.counters.count_command(static_cast<uint16_t>(command.opcode), outcome.result != CUDA_SUCCESS);
+  if (!command.wants_reply) return {};
+  state_.counters.count_reply();
+  outbox_.add({.sequence = command.sequence,
+               .result = outcome.result,
+               .deferred = {},
+               .body = output.body.view(),
+               .bulk = std::move(output.bulk)});
   return {};
 }
 
@@ -235,8 +249,8 @@ void WorkerSession::forward_output() {
   }
 }
 
-void WorkerSession::announce_callback(uint64_t id) {
-  outbox_.add_notice({.kind = wire::Notice::Kind::kHostFunction, .text = {}, .number = id});
+void WorkerSession::tell_of_callback(wire::Notice::Kind what, uint64_t id) {
+  outbox_.add_notice({.kind = what, .text = {}, .number = id});
   // A failure ends the session where it is received next, and that releases the callback.
   [[maybe_unused]] const Status flushed = outbox_.flush();
 }

@@ -70,12 +70,12 @@ class WorkerSession {
   Status take(const wire::Command& command);
   Status check(const wire::Command& command) const;
   Status process(Worker& worker, const wire::Command& command);
-  Status host_function_done(const wire::Command& command);
+  Status process_at_once(const wire::Command& command);
   void fail_from_backlog(const Status& status);
   Status defer(const wire::Command& command, DeferredCall work);
   void finish(const wire::Command& command, CUresult result, CommandOutput& output);
   SessionEnd end(Status status);
-  void announce_callback(uint64_t id);
+  void tell_of_callback(wire::Notice::Kind what, uint64_t id);
   void forward_output();
 
   transport::Transport& transport_;

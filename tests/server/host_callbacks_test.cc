@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <thread>
+#include <vector>
 
 namespace outboard::server {
 namespace {
@@ -76,6 +77,65 @@ TEST(HostCallbacks, IdsAreUniqueUntilTheyHaveRunOrAreWithdrawn) {
   EXPECT_EQ(callbacks.issue(7, false), nullptr);
   callbacks.withdraw(ticket);
   EXPECT_NE(callbacks.issue(7, false), nullptr);
+}
+
+TEST(HostCallbacks, DataOfACopyMovesOnlyWhileTheDeviceWaits) {
+  std::atomic<int> told{0};
+  HostCallbacks callbacks([&](uint64_t) { ++told; });
+  auto* ticket = callbacks.issue(7, true, 100);
+  ASSERT_NE(ticket, nullptr);
+  EXPECT_EQ(ticket->bytes().size(), 100u);
+  EXPECT_TRUE(callbacks.staging(7).empty());
+  std::thread driver([&] { HostCallbacks::run(ticket); });
+  while (told == 0) std::this_thread::yield();
+  EXPECT_EQ(callbacks.staging(7).data(), ticket->staging.get());
+  EXPECT_TRUE(callbacks.staging(8).empty());
+  EXPECT_TRUE(callbacks.done(7));
+  EXPECT_TRUE(callbacks.staging(7).empty());
+  driver.join();
+}
+
+TEST(HostCallbacks, StagingMemoryHasALimit) {
+  HostCallbacks callbacks([](uint64_t) {});
+  EXPECT_EQ(callbacks.issue(1, true, HostCallbacks::kMaxStagingBytes + 1), nullptr);
+  auto* ticket = callbacks.issue(1, true, 4096);
+  ASSERT_NE(ticket, nullptr);
+  EXPECT_EQ(callbacks.issue(2, true, HostCallbacks::kMaxStagingBytes - 4095), nullptr);
+  callbacks.withdraw(ticket);
+  EXPECT_EQ(callbacks.issue(2, true, HostCallbacks::kMaxStagingBytes + 1), nullptr);
+}
+
+TEST(HostCallbacks, RecordedOnesBlockNobodyUntilAGraphIsLaunched) {
+  HostCallbacks callbacks([](uint64_t) {});
+  auto* once = callbacks.issue(1, false);
+  EXPECT_TRUE(callbacks.in_flight());
+  callbacks.withdraw(once);
+  EXPECT_FALSE(callbacks.any_repeats());
+  callbacks.issue(2, true);
+  EXPECT_TRUE(callbacks.any_repeats());
+  EXPECT_FALSE(callbacks.in_flight());
+  callbacks.begin_launch();
+  EXPECT_TRUE(callbacks.in_flight());
+  HostCallbacks::launch_done(&callbacks);
+  EXPECT_FALSE(callbacks.in_flight());
+}
+
+TEST(HostCallbacks, WhatIsRetiredWaitsForLaunchesThatMayReachIt) {
+  std::vector<uint64_t> gone;
+  HostCallbacks callbacks([](uint64_t) {}, [&](uint64_t id) { gone.push_back(id); });
+  auto* first = callbacks.issue(1, true);
+  auto* second = callbacks.issue(2, true);
+  callbacks.begin_launch();
+  callbacks.begin_launch();
+  callbacks.retire_later(first);
+  HostCallbacks::launch_done(&callbacks);
+  EXPECT_TRUE(gone.empty());
+  EXPECT_EQ(callbacks.tickets(), 2u);
+  HostCallbacks::launch_done(&callbacks);
+  EXPECT_EQ(gone, (std::vector<uint64_t>{1}));
+  callbacks.retire_later(second);
+  EXPECT_EQ(gone, (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(callbacks.tickets(), 0u);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "protocol/wire/messages_graph_gen.h"
 #include "protocol/wire/messages_launch_gen.h"
 #include "protocol/wire/messages_memory_gen.h"
 #include "protocol/wire/messages_stream_gen.h"
@@ -81,6 +82,21 @@ TEST(Violation, AHostFunctionThatWasNotRunning) {
   ScriptedClient client(driver.api());
   client.send(wire::HostFunctionDoneRequest{.callback = 9}, false);
   expect_ended(client, "not running");
+}
+
+TEST(Violation, DataOfACopyThatTheDeviceDoesNotWaitFor) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  const std::vector<std::byte> bulk(16);
+  client.send(wire::HostCopyWriteRequest{.callback = 9, .offset = 0}, false, bulk);
+  expect_ended(client, "does not wait for");
+}
+
+TEST(Violation, AskingForDataOfACopyThatIsNotRunning) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  client.send(wire::HostCopyReadRequest{.callback = 9, .offset = 0, .size_bytes = 16}, true);
+  expect_ended(client, "does not wait for");
 }
 
 TEST(Violation, BehindABlockedCommand) {

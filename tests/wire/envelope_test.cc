@@ -27,6 +27,7 @@ std::vector<Envelope> one_of_each() {
   add(Notice{Notice::Kind::kMessage, "A sentence.", 0});
   add(Notice{Notice::Kind::kDeviceOutput, std::string("hello\n\0world", 12), 0});
   add(Notice{Notice::Kind::kHostFunction, "", 77});
+  add(Notice{Notice::Kind::kHostFunctionGone, "", 78});
   add(Heartbeat{true});
   return out;
 }

@@ -10,7 +10,7 @@ from model.wire_types import EFFECTS, Field, Message, Record, check_fields, pars
 
 MODES = ("generated", "custom", "local", "unsupported")
 CALL_KEYS = {"mode", "reason", "no_reply", "waits", "server", "same_as", "before_init", "context", "params", "checks",
-             "destroys", "reply_on_error", *EFFECTS}
+             "destroys", "reply_on_error", "disturbs_captures", *EFFECTS}
 MESSAGE_KEYS = {"request", "reply", "no_reply", "waits", "bulk", "reply_on_error", *EFFECTS}
 
 
@@ -26,6 +26,7 @@ class Call:
     reason: str = ""
     same_as: str = ""            # another symbol of the same signature that answers for this one
     before_init: bool = False
+    disturbs_captures: bool = False
     needs_context: bool = True
     twin: str = ""
     default_stream: bool = False
@@ -105,6 +106,7 @@ class Loader:
         twin = self._facts.twin_of(symbol) or ""
         has_stream = any(p.type.spelling == "CUstream" for p in function.params)
         call = Call(function, family, mode, entry.get("reason", ""), before_init=bool(entry.get("before_init")),
+                    disturbs_captures=bool(entry.get("disturbs_captures")),
                     needs_context=entry.get("context", "current") == "current", twin=twin,
                     default_stream=bool(twin) and not has_stream, checks=entry.get("checks", []),
                     destroys=entry.get("destroys", ""), same_as=entry.get("same_as", ""))

@@ -19,6 +19,7 @@ def _arguments(call, twin):
 
 def _export(call, symbol, twin, target):
     return {"symbol": symbol, "parameters": parameter_list(call.function.params), "before_init": call.before_init,
+            "disturbs_captures": call.disturbs_captures,
             "reason": json.dumps(call.reason) if call.mode == "unsupported" else "", "target": target,
             "arguments": _arguments(call, twin)}
 
