@@ -78,6 +78,10 @@ class Sample:
 
     def build(self, work, limit_s):
         """Makes `work`, the folder to run in, out of the sample's own files; returns why that failed, or None."""
+        # What these have and the shared library has not is why the sample names them.
+        for name in re.findall(r"CUDA::(\w+_static)", self.cmake):
+            if not (self.toolkit / f"lib64/lib{name}.a").exists():
+                return f"did not build: lib{name}.a is not part of this toolkit"
         if (work / self.program).exists():
             return None
         shutil.copytree(self.folder, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("doc"))
