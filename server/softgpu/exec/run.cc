@@ -17,10 +17,12 @@
 namespace outboard::softgpu::exec {
 namespace {
 
-// Rounds in which a CTA's warps only spin before another CTA gets the thread. CTAs of cooperative
-// launches wait for one another all the time; others at most for earlier ones, which have started.
-constexpr uint32_t kIdleRounds = 2000;
-constexpr uint32_t kIdleRoundsCooperative = 1;
+// Rounds in which a CTA's warps only spin before another CTA gets the thread, and turns of a thread's CTAs
+// in which none ends before it starts another. CTAs of cooperative launches wait for one another all the
+// time; others mostly for earlier ones, which have started: each that is started too early costs its rounds
+// in every turn.
+constexpr uint32_t kIdleRounds = 8, kIdleRoundsCooperative = 1;
+constexpr uint32_t kIdleTurns = 16, kIdleTurnsCooperative = 1;
 // CTAs that one thread may have started at a time when all of them wait for others.
 constexpr size_t kMaxResident = 4096;
 constexpr uint32_t kRecursionStackBytes = 16 * 1024;
@@ -90,12 +92,18 @@ class Worker {
   Worker(const Worker&) = delete;
 
   void run() {
+    const uint32_t patience = launch_.request->cooperative ? kIdleTurnsCooperative : kIdleTurns;
+    uint32_t idle_turns = 0;
     while (!launch_.failed.load(std::memory_order_relaxed)) {
       if (launch_.must_stop()) return interrupted();
       if (resident_.empty() && !start_next()) return;
+      const size_t before = resident_.size();
       if (!turn()) return;
       // All of them wait for something; perhaps for a CTA that has not started.
-      if (!resident_.empty() && resident_.size() < kMaxResident) start_next();
+      idle_turns = resident_.size() < before ? 0 : idle_turns + 1;
+      if (resident_.empty() || resident_.size() == kMaxResident || idle_turns < patience) continue;
+      start_next();
+      idle_turns = 0;
     }
   }
 
