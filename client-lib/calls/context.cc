@@ -2,6 +2,7 @@
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
+#include "client-lib/calls/mirrored.h"
 #include "client-lib/session/client.h"
 #include "protocol/wire/messages_context_gen.h"
 
@@ -51,13 +52,18 @@ CUresult device_of(Client& client, CUcontext ctx, CUdevice* device) {
 CUresult synchronize(Client& client, CUcontext ctx) {
   ContextInfo* info = nullptr;
   if (const CUresult result = named_or_current(client, ctx, &info); result != CUDA_SUCCESS) return result;
+  const MirrorWait wait(client);
   StreamActivity& activity = client.activity();
   const StreamActivity::Mark mark = activity.mark_of_all();
-  if (activity.need_of_context(info->handle, mark) == StreamActivity::Need::kNothing)
-    return what_waits_report(client);
-  wire::ContextSynchronizeReply reply;
-  const CUresult result = client.call(wire::ContextSynchronizeRequest{info->handle}, reply);
-  if (result == CUDA_SUCCESS) activity.context_settled(info->handle, mark);
+  CUresult result = CUDA_SUCCESS;
+  if (activity.need_of_context(info->handle, mark) == StreamActivity::Need::kNothing) {
+    result = what_waits_report(client);
+  } else {
+    wire::ContextSynchronizeReply reply;
+    result = client.call(wire::ContextSynchronizeRequest{info->handle}, reply);
+    if (result == CUDA_SUCCESS) activity.context_settled(info->handle, mark);
+  }
+  if (result == CUDA_SUCCESS) wait.all_done();
   return result;
 }
 

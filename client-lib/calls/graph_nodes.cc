@@ -4,6 +4,7 @@
 
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/launch_parameters.h"
+#include "client-lib/calls/mirrored.h"
 #include "client-lib/calls/module_loading.h"
 #include "client-lib/calls/structs_gen.h"
 #include "protocol/base/limits.h"
@@ -33,6 +34,8 @@ CUresult describe_kernel(Client& client, const CUDA_KERNEL_NODE_PARAMS_v3& from,
   std::span<const std::byte> packed;
   const CUresult result = pack_parameters(*function, from.kernelParams, from.extra, &packed);
   if (result != CUDA_SUCCESS) return result;
+  if (const CUresult mapped = map_what_parameters_name(client, &packed); mapped != CUDA_SUCCESS)
+    return mapped;
   to->parameters.assign(packed.begin(), packed.end());
   return find_context_handle(client, from.ctx, &to->context);
 }

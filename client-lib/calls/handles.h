@@ -43,6 +43,10 @@ struct KindOf<CUarray> {
   static constexpr auto value = wire::HandleKind::kArray;
 };
 template <>
+struct KindOf<CUmipmappedArray> {
+  static constexpr auto value = wire::HandleKind::kMipmappedArray;
+};
+template <>
 struct KindOf<CUmemoryPool> {
   static constexpr auto value = wire::HandleKind::kMemoryPool;
 };

@@ -1,9 +1,11 @@
-// Pinned host memory is plain memory of this process: copies are what crosses the wire. The client
-// remembers it, because cuMemFreeHost, pointer attributes and copy directions depend on it.
+// Pinned host memory is plain memory of this process as long as copies are all that uses it. The client
+// remembers it, because cuMemFreeHost, pointer attributes and copy directions depend on it. Once the
+// device uses it directly, it is mirrored (docs/adr/0006).
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "client-lib/calls/calls_gen.h"
+#include "client-lib/calls/mirrored.h"
 #include "client-lib/session/client.h"
 
 namespace outboard::client::calls {
@@ -23,9 +25,8 @@ CUresult allocate(Client& client, void** pp, size_t bytesize, unsigned flags) {
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   if (bytesize > SIZE_MAX / 2) return CUDA_ERROR_OUT_OF_MEMORY;
-  void* memory =
-      mmap(nullptr, whole_pages(bytesize), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
+  void* memory = allocate_pinned(whole_pages(bytesize));
+  if (memory == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   MemoryRange range;
   range.base = reinterpret_cast<uint64_t>(memory);
   range.bytes = bytesize;
@@ -38,6 +39,8 @@ CUresult allocate(Client& client, void** pp, size_t bytesize, unsigned flags) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   *pp = memory;
+  // Who asks for it may reach the memory by pointers that lie in other memory, which nobody sees.
+  if ((flags & CU_MEMHOSTALLOC_DEVICEMAP) != 0) (void)map_host_memory(client, range.base);
   return CUDA_SUCCESS;
 }
 
@@ -58,6 +61,7 @@ CUresult cuMemFreeHost(Client& client, void* p) {
   if (!range || range->base != base || range->kind != MemoryKind::kHostPinned)
     return CUDA_ERROR_INVALID_VALUE;
   client.host_memory().remove(base);
+  if (range->device_address != 0) return unmap_host_memory(client, *range);
   munmap(p, whole_pages(range->bytes));
   return CUDA_SUCCESS;
 }
@@ -86,18 +90,21 @@ CUresult cuMemHostUnregister(Client& client, void* p) {
   if (!range || range->base != base || range->kind != MemoryKind::kHostRegistered) {
     return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
   }
+  unfollow_host_memory(client, *range);
   client.host_memory().remove(base);
   return CUDA_SUCCESS;
 }
 
-// Mapped host memory needs a copy on the server that follows the host's; that is a later step.
 CUresult cuMemHostGetDevicePointer_v2(Client& client, CUdeviceptr* pdptr, void* p, unsigned int Flags) {
   if (pdptr == nullptr || p == nullptr || Flags != 0) return CUDA_ERROR_INVALID_VALUE;
   *pdptr = 0;
-  if (!client.host_memory().find(reinterpret_cast<uint64_t>(p))) return CUDA_ERROR_INVALID_VALUE;
-  client.log_once(LogLevel::kWarn, "mapped host memory",
-                  "The program maps host memory into the device, which this version cannot do remotely.");
-  return CUDA_ERROR_NOT_SUPPORTED;
+  const auto address = reinterpret_cast<uint64_t>(p);
+  const auto range = client.host_memory().find(address);
+  if (!range) return CUDA_ERROR_INVALID_VALUE;
+  if (range->kind == MemoryKind::kHostRegistered) return follow_host_memory(client, address, pdptr);
+  if (const CUresult mapped = map_host_memory(client, address); mapped != CUDA_SUCCESS) return mapped;
+  *pdptr = address;
+  return CUDA_SUCCESS;
 }
 
 CUresult cuMemHostGetFlags(Client& client, unsigned int* pFlags, void* p) {

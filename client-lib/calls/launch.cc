@@ -2,6 +2,7 @@
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/launch_parameters.h"
+#include "client-lib/calls/mirrored.h"
 #include "client-lib/session/client.h"
 #include "client-lib/state/per_thread.h"
 #include "protocol/wire/messages_launch_gen.h"
@@ -60,6 +61,8 @@ CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f
   if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
   const CUresult packed = pack_parameters(*function, kernel_parameters, extra, &request.parameters);
   if (packed != CUDA_SUCCESS) return packed;
+  if (const CUresult mapped = map_what_parameters_name(client, &request.parameters); mapped != CUDA_SUCCESS)
+    return mapped;
   request.function = function->handle;
   client.count_launch();
   if (!is_cooperative(request)) [[likely]]

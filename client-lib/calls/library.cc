@@ -38,9 +38,11 @@ CUresult load_library(Client& client, CUlibrary* library, std::span<const std::b
 CUresult global_of(Client& client, CUlibrary library, const char* name, bool managed, GlobalInfo* global) {
   ModuleInfo* module = find_module(client, library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  // Managed variables are the library's, whatever context there is; the CUDA runtime asks before any.
+  if (managed) return find_global(client, *module, {}, name, true, global);
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
-  return find_global(client, *module, context->handle, name, managed, global);
+  return find_global(client, *module, context->handle, name, false, global);
 }
 
 }  // namespace

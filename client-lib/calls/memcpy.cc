@@ -8,6 +8,7 @@
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/graph_nodes.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/mirrored.h"
 #include "protocol/base/limits.h"
 #include "protocol/wire/messages_stream_gen.h"
 
@@ -55,7 +56,9 @@ CUresult copy_any(Client& client, uint64_t to, uint64_t from, uint64_t bytes, co
 
 }  // namespace
 
-bool is_device(Client& client, uint64_t address) { return client.device_memory().find(address).has_value(); }
+bool is_device(Client& client, uint64_t address) {
+  return client.device_memory().find(address).has_value() || client.mirrors().covers(address);
+}
 
 CUresult check_device_range(Client& client, uint64_t address, uint64_t bytes, bool* known) {
   const auto range = client.device_memory().find(address);
@@ -76,8 +79,14 @@ CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t 
   bool known = false;
   if (const CUresult result = check_device_range(client, to, bytes, &known); result != CUDA_SUCCESS)
     return result;
+  // The server has the content already, or gets it in a moment.
+  if (client.mirrors().covers(reinterpret_cast<uint64_t>(from)))
+    return copy_on_device(client, to, reinterpret_cast<uint64_t>(from), bytes, order);
+  if (const uint64_t newer = client.mirrors().newer_at(reinterpret_cast<uint64_t>(from)); newer != 0)
+    return copy_on_device(client, to, newer, bytes, order);
   if (const auto captured = copy_in_capture(client, line_to_device(to, from, bytes), order)) return *captured;
   if (const CUresult result = settle_source(client, from, order); result != CUDA_SUCCESS) return result;
+  if (const CUresult r = prepare_range(client, to, bytes, true, order.stream); r != CUDA_SUCCESS) return r;
   const auto* source = static_cast<const std::byte*>(from);
   for (uint64_t offset = 0; offset < bytes; offset += limits::kBulkChunkBytes) {
     const uint64_t chunk = std::min<uint64_t>(limits::kBulkChunkBytes, bytes - offset);
@@ -96,9 +105,14 @@ CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t byte
   bool known = false;
   if (const CUresult result = check_device_range(client, from, bytes, &known); result != CUDA_SUCCESS)
     return result;
+  // In stream order on the server: the content comes here when it is touched.
+  if (client.mirrors().covers(reinterpret_cast<uint64_t>(to)))
+    return copy_on_device(client, reinterpret_cast<uint64_t>(to), from, bytes, order);
   if (const auto captured = copy_in_capture(client, line_from_device(to, from, bytes), order))
     return *captured;
 
+  if (const CUresult r = prepare_range(client, from, bytes, false, order.stream); r != CUDA_SUCCESS) return r;
+  const MirrorWait wait(client);
   StreamActivity& activity = client.activity();
   const StreamActivity::Mark mark = activity.mark(order.stream);
   auto* target = static_cast<std::byte*>(to);
@@ -128,6 +142,7 @@ CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t byte
   if (first_error != CUDA_SUCCESS) return first_error;
   // The data came in the stream's order, so all that was before it is done.
   activity.settled(order.stream, context->handle, mark);
+  wait.stream_done(order.stream);
   return client.session().take_deferred();
 }
 
@@ -139,10 +154,17 @@ CUresult copy_on_device(Client& client, uint64_t to, uint64_t from, uint64_t byt
   bool from_known = false;
   if (const CUresult r = check_device_range(client, to, bytes, &to_known); r != CUDA_SUCCESS) return r;
   if (const CUresult r = check_device_range(client, from, bytes, &from_known); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = prepare_range(client, to, bytes, true, order.stream); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = prepare_range(client, from, bytes, false, order.stream); r != CUDA_SUCCESS) return r;
   const wire::MemcpyDtoDRequest request{to, from, bytes, order.stream, order.asynchronous};
-  if (to_known && from_known) return client.post(request);
-  wire::MemcpyDtoDReply reply;
-  return client.call(request, reply);
+  const CUresult result = send(client, request, {}, to_known && from_known);
+  return result == CUDA_SUCCESS ? finish_mirrored(client, to, from, order) : result;
+}
+
+// Who copies between host and device memory by a synchronous call finds it done, as with plain memory.
+CUresult finish_mirrored(Client& client, uint64_t to, uint64_t from, const CopyOrder& order) {
+  const bool mirrored = client.mirrors().covers(to) || client.mirrors().covers(from);
+  return order.asynchronous || !mirrored ? CUDA_SUCCESS : wait_for_stream(client, order.stream);
 }
 
 CUresult settle_source(Client& client, const void* from, const CopyOrder& order) {
@@ -159,6 +181,7 @@ CUresult what_waits_report(Client& client) {
 CUresult wait_for_stream(Client& client, wire::Handle stream) {
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  const MirrorWait wait(client);
   StreamActivity& activity = client.activity();
   const StreamActivity::Mark mark = activity.mark(stream);
   const StreamActivity::Need need = activity.need(stream, context->handle, mark);
@@ -172,8 +195,10 @@ CUresult wait_for_stream(Client& client, wire::Handle stream) {
     if (need == StreamActivity::Need::kOrder) result = client.post(wire::StreamOrderRequest{stream});
     if (result == CUDA_SUCCESS) result = what_waits_report(client);
   }
-  if (result == CUDA_SUCCESS) activity.settled(stream, context->handle, mark);
-  return result;
+  if (result != CUDA_SUCCESS) return result;
+  activity.settled(stream, context->handle, mark);
+  wait.stream_done(stream);
+  return CUDA_SUCCESS;
 }
 
 CUresult cuMemcpyHtoD_v2(Client& client, CUdeviceptr dstDevice, const void* srcHost, size_t ByteCount,
@@ -248,9 +273,11 @@ CUresult copy_between_contexts(Client& client, CUdeviceptr to, CUcontext to_cont
   bool from_known = false;
   if (const CUresult r = check_device_range(client, to, bytes, &to_known); r != CUDA_SUCCESS) return r;
   if (const CUresult r = check_device_range(client, from, bytes, &from_known); r != CUDA_SUCCESS) return r;
-  if (to_known && from_known) return client.post(request);
-  wire::MemcpyPeerReply reply;
-  return client.call(request, reply);
+  if (const CUresult r = prepare_range(client, to, bytes, true, request.stream); r != CUDA_SUCCESS) return r;
+  if (const CUresult r = prepare_range(client, from, bytes, false, request.stream); r != CUDA_SUCCESS)
+    return r;
+  const CUresult result = send(client, request, {}, to_known && from_known);
+  return result == CUDA_SUCCESS ? finish_mirrored(client, to, from, {request.stream, asynchronous}) : result;
 }
 
 }  // namespace

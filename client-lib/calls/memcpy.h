@@ -25,6 +25,9 @@ CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t 
 CUresult copy_from_device(Client& client, void* to, uint64_t from, uint64_t bytes, const CopyOrder& order);
 CUresult copy_on_device(Client& client, uint64_t to, uint64_t from, uint64_t bytes, const CopyOrder& order);
 
+// After a copy on the device of which a side may be memory that the host uses too.
+CUresult finish_mirrored(Client& client, uint64_t to, uint64_t from, const CopyOrder& order);
+
 // Data from the host is read when the call is made. That is early for an asynchronous copy from
 // pinned memory which a host function, still to run, will fill: then waits for the stream first.
 CUresult settle_source(Client& client, const void* from, const CopyOrder& order);

@@ -109,7 +109,32 @@ CUresult on_host(Client& client, const Copy& copy, const CopyOrder& order) {
   return CUDA_SUCCESS;
 }
 
-CUresult run(Client& client, Copy copy, CUstream stream, bool asynchronous) {
+template <typename Request>
+CUresult send(Client& client, const Request& request, bool known) {
+  if (known) return client.post(request);
+  typename Request::Reply reply;
+  return client.call(request, reply);
+}
+
+CUresult on_device(Client& client, const Copy& copy, const wire::CopyEnd& to, const wire::CopyEnd& from,
+                   bool known, const CopyOrder& order) {
+  const Box& box = copy.box;
+  const wire::Handle stream = order.stream;
+  if (copy.to_context.is_null() || copy.from_context.is_null()) {
+    return send(
+        client,
+        wire::CopyRegionRequest{to, from, box.width, box.height, box.depth, stream, order.asynchronous},
+        known);
+  }
+  return send(client,
+              wire::CopyRegionPeerRequest{to, copy.to_context, from, copy.from_context, box.width, box.height,
+                                          box.depth, stream},
+              known);
+}
+
+}  // namespace
+
+CUresult copy_box(Client& client, Copy copy, CUstream stream, bool asynchronous) {
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   CopyOrder order{{}, asynchronous};
@@ -130,19 +155,23 @@ CUresult run(Client& client, Copy copy, CUstream stream, bool asynchronous) {
   bool from_known = true;
   if (!to_is_host) {
     if (const CUresult r = device_end(client, copy.to, copy.box, &to, &to_known); r != CUDA_SUCCESS) return r;
+    if (const CUresult r = prepare_side(client, copy.to, copy.box, true, order.stream); r != CUDA_SUCCESS)
+      return r;
   }
   if (!from_is_host) {
     if (const CUresult r = device_end(client, copy.from, copy.box, &from, &from_known); r != CUDA_SUCCESS)
       return r;
+    if (const CUresult r = prepare_side(client, copy.from, copy.box, false, order.stream); r != CUDA_SUCCESS)
+      return r;
   }
   if (from_is_host) return from_host(client, copy, to, to_known, order);
   if (to_is_host) return to_host(client, copy, from, order);
-  const wire::CopyRegionRequest request{
-      to, from, copy.box.width, copy.box.height, copy.box.depth, order.stream, asynchronous};
-  if (to_known && from_known) return client.post(request);
-  wire::CopyRegionReply reply;
-  return client.call(request, reply);
+  if (const CUresult r = on_device(client, copy, to, from, to_known && from_known, order); r != CUDA_SUCCESS)
+    return r;
+  return finish_mirrored(client, copy.to.device, copy.from.device, order);
 }
+
+namespace {
 
 Side array_side(CUarray array, size_t offset) {
   Side side;
@@ -167,13 +196,36 @@ Side device_side(CUdeviceptr device) {
 
 CUresult line(Client& client, const Side& to, const Side& from, size_t bytes, CUstream stream,
               bool asynchronous) {
-  return run(client, Copy{to, from, {bytes, 1, 1}}, stream, asynchronous);
+  return copy_box(client, Copy{to, from, {bytes, 1, 1}, {}, {}}, stream, asynchronous);
+}
+
+CUresult between_contexts(Client& client, const CUDA_MEMCPY3D_PEER* given, CUstream stream,
+                          bool asynchronous) {
+  if (given == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  Copy copy = copy_of(*given);
+  // A host side needs no context.
+  if (given->dstContext != nullptr) {
+    if (const CUresult r = find(client, given->dstContext, &copy.to_context); r != CUDA_SUCCESS) return r;
+  }
+  if (given->srcContext != nullptr) {
+    if (const CUresult r = find(client, given->srcContext, &copy.from_context); r != CUDA_SUCCESS) return r;
+  }
+  return copy_box(client, copy, stream, asynchronous);
 }
 
 }  // namespace
 
+CUresult cuMemcpy3DPeer(Client& client, const CUDA_MEMCPY3D_PEER* pCopy, CUstream default_stream) {
+  return between_contexts(client, pCopy, default_stream, false);
+}
+
+CUresult cuMemcpy3DPeerAsync(Client& client, const CUDA_MEMCPY3D_PEER* pCopy, CUstream hStream) {
+  return between_contexts(client, pCopy, hStream, true);
+}
+
 CUresult cuMemcpy2D_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream default_stream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), default_stream, false);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE
+                          : copy_box(client, copy_of(*pCopy), default_stream, false);
 }
 
 CUresult cuMemcpy2DUnaligned_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream default_stream) {
@@ -181,15 +233,16 @@ CUresult cuMemcpy2DUnaligned_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUst
 }
 
 CUresult cuMemcpy2DAsync_v2(Client& client, const CUDA_MEMCPY2D* pCopy, CUstream hStream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), hStream, true);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(client, copy_of(*pCopy), hStream, true);
 }
 
 CUresult cuMemcpy3D_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream default_stream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), default_stream, false);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE
+                          : copy_box(client, copy_of(*pCopy), default_stream, false);
 }
 
 CUresult cuMemcpy3DAsync_v2(Client& client, const CUDA_MEMCPY3D* pCopy, CUstream hStream) {
-  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : run(client, copy_of(*pCopy), hStream, true);
+  return pCopy == nullptr ? CUDA_ERROR_INVALID_VALUE : copy_box(client, copy_of(*pCopy), hStream, true);
 }
 
 CUresult cuMemcpyHtoA_v2(Client& client, CUarray dstArray, size_t dstOffset, const void* srcHost,

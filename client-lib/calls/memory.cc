@@ -1,8 +1,13 @@
 // Device memory: allocating asks the server, which decides; the client remembers every range, so
 // that copies know their direction and wrong addresses are refused at once.
+#include <unistd.h>
+
+#include <vector>
+
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/session/client.h"
+#include "protocol/base/bytes.h"
 #include "protocol/wire/messages_memory_gen.h"
 
 namespace outboard::client::calls {
@@ -71,12 +76,37 @@ CUresult cuMemAllocPitch_v2(Client& client, CUdeviceptr* dptr, size_t* pPitch, s
   return CUDA_SUCCESS;
 }
 
-// Shared addresses between two machines need pages that move on access; that is a later step.
+// The server's driver chooses the address; where something of this process lies there, it is asked for
+// another, while it keeps the unfit ones.
 CUresult cuMemAllocManaged(Client& client, CUdeviceptr* dptr, size_t bytesize, unsigned int flags) {
   if (dptr == nullptr || bytesize == 0) return CUDA_ERROR_INVALID_VALUE;
-  client.log_once(LogLevel::kWarn, "managed",
-                  "The program asks for managed memory, which this version cannot provide remotely.");
-  return CUDA_ERROR_NOT_SUPPORTED;
+  if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST) return CUDA_ERROR_INVALID_VALUE;
+  if (bytesize > SIZE_MAX / 2) return CUDA_ERROR_OUT_OF_MEMORY;
+  ContextInfo* context = nullptr;
+  if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  constexpr size_t kMostAttempts = 16;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t bytes = (bytesize + page - 1) / page * page;
+  std::vector<uint64_t> unfit;
+  CUresult result = CUDA_ERROR_ALREADY_MAPPED;
+  wire::MemAllocManagedReply reply;
+  while (result == CUDA_ERROR_ALREADY_MAPPED && unfit.size() < kMostAttempts) {
+    result = client.call(wire::MemAllocManagedRequest{bytes, CU_MEM_ATTACH_GLOBAL}, reply);
+    if (result != CUDA_SUCCESS) break;
+    result = client.mirrors().add(reply.address, bytes, context->handle, PageState::kHost);
+    if (result != CUDA_SUCCESS) unfit.push_back(reply.address);
+  }
+  for (const uint64_t address : unfit) (void)client.post(wire::MemFreeRequest{address});
+  if (result == CUDA_ERROR_ALREADY_MAPPED) {
+    client.log_once(LogLevel::kError, "managed",
+                    text("No managed memory: this process uses all ", kMostAttempts,
+                         " addresses that the server's driver chose for ", bytes, " bytes."));
+  }
+  if (result != CUDA_SUCCESS) return CUDA_ERROR_OUT_OF_MEMORY;
+  *dptr = reply.address;
+  if (flags == CU_MEM_ATTACH_HOST) (void)client.mirrors().attach(reply.address, flags, {});
+  remember(client, reply.address, bytesize, MemoryKind::kManaged, context->handle, flags);
+  return CUDA_SUCCESS;
 }
 
 CUresult cuMemFree_v2(Client& client, CUdeviceptr dptr) {
@@ -88,6 +118,7 @@ CUresult cuMemFree_v2(Client& client, CUdeviceptr dptr) {
                     range->kind != MemoryKind::kGlobal && range->kind != MemoryKind::kImported;
   if (!ours) return CUDA_ERROR_INVALID_VALUE;
   if (range->kind != MemoryKind::kGraph) client.device_memory().remove(dptr);
+  if (range->kind == MemoryKind::kManaged) (void)client.mirrors().remove(dptr);
   return client.post(wire::MemFreeRequest{dptr});
 }
 

@@ -2,6 +2,7 @@
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
+#include "client-lib/calls/mirrored.h"
 #include "client-lib/session/client.h"
 #include "protocol/wire/messages_memory_gen.h"
 
@@ -40,9 +41,12 @@ CUresult fill(Client& client, const Fill& what, CUstream stream, bool asynchrono
   request.width = what.width;
   request.height = what.height;
   request.asynchronous = asynchronous;
-  if (known) return client.post(request);
+  if (const CUresult r = prepare_range(client, what.to, span, true, request.stream); r != CUDA_SUCCESS)
+    return r;
   wire::MemsetReply reply;
-  return client.call(request, reply);
+  const CUresult result = known ? client.post(request) : client.call(request, reply);
+  return result == CUDA_SUCCESS ? finish_mirrored(client, what.to, 0, {request.stream, asynchronous})
+                                : result;
 }
 
 }  // namespace

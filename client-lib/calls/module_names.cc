@@ -1,6 +1,10 @@
 #include "client-lib/calls/module_names.h"
 
+#include <unistd.h>
+
 #include "client-lib/calls/module_loading.h"
+#include "protocol/base/bytes.h"
+#include "protocol/wire/messages_memory_gen.h"
 
 namespace outboard::client::calls {
 namespace {
@@ -29,6 +33,30 @@ CUresult ask_for_function(Client& client, ModuleInfo& module, const char* name, 
   function->handle = handle;
   *out = function;
   return CUDA_SUCCESS;
+}
+
+// Host code uses a managed variable where the device has it.
+CUresult mirror_variable(Client& client, const GlobalInfo& global) {
+  if (client.mirrors().covers(global.address)) return CUDA_SUCCESS;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  uint64_t base = global.address;
+  uint64_t bytes = (global.size_bytes + page - 1) / page * page;
+  if (base % page != 0) {
+    // The driver packs several into one allocation: that is mirrored then.
+    wire::MemGetAddressRangeReply range;
+    const CUresult result = client.call(wire::MemGetAddressRangeRequest{global.address}, range);
+    if (result != CUDA_SUCCESS) return result;
+    base = range.base;
+    bytes = range.size_bytes;
+  }
+  // Content moves in the first device's primary context: the variables themselves belong to none.
+  const CUresult added = client.mirrors().add(base, bytes, {1, 1}, PageState::kDevice);
+  if (added == CUDA_SUCCESS) return CUDA_SUCCESS;
+  client.log_once(
+      LogLevel::kError, "managed variable",
+      text("The managed variable at ", hex_number(global.address), " cannot be used by host code: its ",
+           bytes, " bytes from ", hex_number(base), " on are not free in this process."));
+  return CUDA_ERROR_NOT_SUPPORTED;
 }
 
 }  // namespace
@@ -69,6 +97,9 @@ CUresult find_global(Client& client, ModuleInfo& module, Handle context, const c
   if (result != CUDA_SUCCESS) return result;
   global->address = reply.address;
   global->size_bytes = reply.size_bytes;
+  if (managed) {
+    if (const CUresult mirrored = mirror_variable(client, *global); mirrored != CUDA_SUCCESS) return mirrored;
+  }
   module.globals.emplace(key, *global);
   MemoryRange range;
   range.base = reply.address;
@@ -88,7 +119,10 @@ void forget_names(Client& client, ModuleInfo& module) {
       client.forget_handle(HandleKind::kFunction, instance->handle);
     }
   }
-  for (const auto& [name, global] : module.globals) (void)client.device_memory().remove(global.address);
+  for (const auto& [name, global] : module.globals) {
+    const auto range = client.device_memory().remove(global.address);
+    if (range && range->kind == MemoryKind::kManaged) (void)client.mirrors().remove(global.address);
+  }
   module.globals.clear();
 }
 

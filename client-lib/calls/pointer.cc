@@ -21,7 +21,9 @@ std::optional<Known> look_up(Client& client, uint64_t address) {
   if (!range) range = client.host_memory().find(address);
   if (!range) return std::nullopt;
   Known known{*range, client.context(range->context), CU_DEVICE_INVALID};
-  if (known.context != nullptr) {
+  if (range->kind == MemoryKind::kManaged && range->context.is_null()) {
+    (void)client.application_device(0, &known.device);  // a variable: the first device's
+  } else if (known.context != nullptr) {
     (void)client.application_device(static_cast<int32_t>(known.context->device), &known.device);
   }
   return known;

@@ -3,6 +3,7 @@
 #include "client-lib/calls/graph_nodes.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
+#include "client-lib/calls/mirrored.h"
 #include "client-lib/session/client.h"
 #include "client-lib/state/per_thread.h"
 #include "protocol/wire/messages_launch_gen.h"
@@ -16,7 +17,13 @@ CUresult launch_host_function(Client& client, CUstream stream, HostFunctions::Fu
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   wire::LaunchHostFunctionRequest request;
   if (const CUresult result = find(client, stream, &request.stream); result != CUDA_SUCCESS) return result;
-  request.callback = client.host_functions().add(std::move(function));
+  // The stream counts as idle while the function runs: what was before it is there, and what the function
+  // writes is there for what comes after.
+  request.callback = client.host_functions().add([&client, function = std::move(function)] {
+    client.mirrors().meet();
+    function();
+    client.mirrors().meet();
+  });
   const CUresult result = client.post(request);
   if (result != CUDA_SUCCESS) client.host_functions().remove(request.callback);
   return result;
@@ -81,6 +88,7 @@ CUresult cuStreamQuery(Client& client, CUstream hStream) {
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   wire::StreamQueryRequest request;
   if (const CUresult result = find(client, hStream, &request.hStream); result != CUDA_SUCCESS) return result;
+  const MirrorWait wait(client);
   StreamActivity& activity = client.activity();
   const StreamActivity::Mark mark = activity.mark(request.hStream);
   if (activity.need(request.hStream, context->handle, mark) == StreamActivity::Need::kNothing)
@@ -89,6 +97,7 @@ CUresult cuStreamQuery(Client& client, CUstream hStream) {
   const CUresult result = client.call(request, reply);
   if (result != CUDA_SUCCESS) return result;
   activity.settled(request.hStream, context->handle, mark);
+  wait.stream_done(request.hStream);
   return client.session().take_deferred();
 }
 

@@ -72,6 +72,7 @@ bool lives_in_context(HandleKind kind) {
 Client::Client(Options options)
     : options_(std::move(options)),
       counters_(options_.stats.counters()),
+      mirrors_(mirrored_device(), options_.log),
       threads_([this](ThreadState& state) { thread_ends(state); }),
       host_functions_([this](uint64_t number) { host_function_done(number); }),
       export_host_(std::make_unique<ExportHost>(*this)),
@@ -241,7 +242,11 @@ void Client::drop_objects_of(ContextInfo& context) {
   export_tables_->storage().drop_context(
       reinterpret_cast<const void*>(handle_value(HandleKind::kContext, context.handle)));
   handles_.destroy_owned_by(context.handle.index, [](HandleKind, Handle, void*) {});
-  device_memory_.remove_context(context.handle, [](const MemoryRange&) {});
+  device_memory_.remove_context(context.handle, [this](const MemoryRange& range) {
+    if (range.kind == MemoryKind::kManaged) (void)mirrors_.remove(range.base);
+  });
+  // Host memory outlives contexts.
+  mirrors_.move(context.handle, Handle{context.device + 1, 1});
 }
 
 void Client::take_notice(const wire::Notice& notice) {

@@ -15,6 +15,7 @@
 
 #include "client-lib/session/command_sorts.h"
 #include "client-lib/session/host_functions.h"
+#include "client-lib/session/mirrors.h"
 #include "client-lib/session/session.h"
 #include "client-lib/state/captures.h"
 #include "client-lib/state/contexts.h"
@@ -24,6 +25,7 @@
 #include "client-lib/state/memory_map.h"
 #include "client-lib/state/modules.h"
 #include "client-lib/state/process_life.h"
+#include "client-lib/state/reference_counts.h"
 #include "client-lib/state/stream_activity.h"
 #include "client-lib/state/thread_state.h"
 #include "protocol/abi/cuda_abi_gen.h"
@@ -85,6 +87,7 @@ class Client {
       typename Request::Reply reply;
       return call(request, reply);
     }
+    if (const CUresult ready = before_sending(request); ready != CUDA_SUCCESS) return ready;
     const CUresult result = session_->post(scope(), request);
     note_work(request);
     return result;
@@ -92,7 +95,7 @@ class Client {
   template <typename Request>
   CUresult call(const Request& request, typename Request::Reply& reply) {
     Reply raw;
-    return call(request, reply, raw, {});
+    return call(request, reply, raw, CallOptions{});
   }
 
   // Other programs see from now on what this one does, and hear by ways of their own when: the server has
@@ -117,11 +120,15 @@ class Client {
   template <typename Request>
   CUresult call(const Request& request, typename Request::Reply& reply, Reply& raw,
                 const CallOptions& options) {
-    const CUresult result = session_->call(scope(), request, raw, options);
+    if (const CUresult ready = before_sending(request); ready != CUDA_SUCCESS) return ready;
+    const uint64_t mark = mirrors_.any() ? mirrors_.mark() : 0;
+    const CUresult sent = session_->call(scope(), request, raw, options);
     note_work(request);
-    if (result >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED && result <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
+    if (sent >= CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED && sent <= CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
       captures_.doubt();
-    return decode_reply<Request>(result, raw, reply);
+    const CUresult result = decode_reply<Request>(sent, raw, reply);
+    if (result == CUDA_SUCCESS && mirrors_.any()) after_reply(request, mark);
+    return result;
   }
   // The last step of a call: decodes the reply's body, and lets a call that waits report what went
   // wrong before it.
@@ -145,6 +152,9 @@ class Client {
   HandleTable& handles() { return handles_; }
   MemoryMap& device_memory() { return device_memory_; }
   MemoryMap& host_memory() { return host_memory_; }
+  ReferenceCounts& allocation_references() { return allocation_references_; }
+  Mirrors& mirrors() { return mirrors_; }
+  std::mutex& mirroring() { return mirroring_; }  // held while host memory becomes a mirror
   ModuleStore& modules() { return modules_; }
   StreamActivity& activity() { return activity_; }
   const Devices& devices() const { return devices_; }
@@ -187,6 +197,29 @@ class Client {
   void log_once(LogLevel level, std::string_view key, const std::string& message);
 
  private:
+  // What the mirrors learn from the commands that pass here. What the client answers itself is told by
+  // those who do it.
+  template <typename Request>
+  CUresult before_sending(const Request& request) {
+    if (!mirrors_.any()) [[likely]]
+      return CUDA_SUCCESS;
+    if constexpr (Request::kTouchesMemory) return mirrors_.hand_over(stream_of(request));
+    if constexpr (Request::kOpcode == wire::Opcode::kEventRecord ||
+                  Request::kOpcode == wire::Opcode::kEventRecordWithFlags) {
+      mirrors_.event_recorded(request.hEvent, request.hStream);
+    }
+    return CUDA_SUCCESS;
+  }
+  template <typename Request>
+  void after_reply(const Request& request, uint64_t mark) {
+    if constexpr (Request::kOpcode == wire::Opcode::kCopyRegionToHost) {
+      mirrors_.stream_waited(request.stream, mark);
+    } else if constexpr (Request::kOpcode == wire::Opcode::kEventSynchronize ||
+                         Request::kOpcode == wire::Opcode::kEventQuery) {
+      mirrors_.event_waited(request.hEvent);
+    }
+  }
+
   // After the command was appended.
   template <typename Request>
   void note_work(const Request& request) {
@@ -216,6 +249,7 @@ class Client {
   CUresult start_session_locked();
   CUresult malformed_reply(wire::Opcode opcode);
   CUresult per_thread_stream(wire::Handle* handle);
+  Mirrors::Device mirrored_device();
   void thread_ends(ThreadState& state);
   void host_function_done(uint64_t number);
   void take_notice(const wire::Notice& notice);
@@ -244,6 +278,9 @@ class Client {
   HandleTable handles_;
   MemoryMap device_memory_;
   MemoryMap host_memory_;
+  ReferenceCounts allocation_references_;
+  Mirrors mirrors_;
+  std::mutex mirroring_;
   ModuleStore modules_;
   StreamActivity activity_;
   std::mutex contexts_mutex_;

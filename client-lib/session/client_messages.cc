@@ -1,6 +1,7 @@
 // The parts of Client that send messages of their own accord.
 #include "client-lib/session/client.h"
 #include "protocol/wire/messages_launch_gen.h"
+#include "protocol/wire/messages_memory_gen.h"
 #include "protocol/wire/messages_stream_gen.h"
 
 namespace outboard::client {
@@ -63,6 +64,22 @@ CUresult Client::check_captures() {
   if (spoilt.empty()) return CUDA_SUCCESS;
   captures_.doubt();
   return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+}
+
+// These calls come on behalf of any thread, and take no part in its captures.
+Mirrors::Device Client::mirrored_device() {
+  const auto scope_of = [](Handle context) { return CommandScope{context, CU_STREAM_CAPTURE_MODE_RELAXED}; };
+  Mirrors::Device device;
+  device.write = [this, scope_of](Handle context, uint64_t address, std::span<const std::byte> from) {
+    return session_->post(scope_of(context), wire::MirrorWriteRequest{address}, from);
+  };
+  device.read = [this, scope_of](Handle context, uint64_t address, std::span<std::byte> into) {
+    Reply raw;
+    const CUresult result =
+        session_->call(scope_of(context), wire::MirrorReadRequest{address, into.size()}, raw, {{}, into});
+    return result == CUDA_SUCCESS && raw.bulk_bytes != into.size() ? CUDA_ERROR_UNKNOWN : result;
+  };
+  return device;
 }
 
 }  // namespace outboard::client

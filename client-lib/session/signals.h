@@ -1,5 +1,5 @@
-// Threads of a guest library take no signals: the application's handlers may use thread-local
-// state, or expect to interrupt the application's own calls.
+// Threads of a guest library take no signals but those of their own faults: the application's handlers
+// may use thread-local state, or expect to interrupt the application's own calls.
 #pragma once
 
 #include <pthread.h>
@@ -13,6 +13,9 @@ class AllSignalsBlocked {
   AllSignalsBlocked() {
     sigset_t all;
     sigfillset(&all);
+    // A thread's own faults cannot wait, and one of these may be a page that is to be fetched.
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }

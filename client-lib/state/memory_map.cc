@@ -13,6 +13,8 @@ bool MemoryMap::insert(MemoryRange range) {
   }
   range.buffer_id = next_buffer_id_++;
   ranges_.emplace_hint(next, range.base, range);
+  if (range.base < lowest_) lowest_ = range.base;
+  if (range.base + range.bytes > highest_) highest_ = range.base + range.bytes;
   return true;
 }
 
@@ -23,6 +25,12 @@ void MemoryMap::replace(const MemoryRange& range) {
     if (!stale) return;
     remove(stale->base);
   }
+}
+
+void MemoryMap::set_device_address(uint64_t base, uint64_t device_address) {
+  std::unique_lock lock(mutex_);
+  const auto it = ranges_.find(base);
+  if (it != ranges_.end()) it->second.device_address = device_address;
 }
 
 std::optional<MemoryRange> MemoryMap::remove(uint64_t base) {

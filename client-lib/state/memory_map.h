@@ -3,6 +3,7 @@
 // without asking the server.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -49,6 +50,13 @@ class MemoryMap {
   void replace(const MemoryRange& range);
   // Removes the range that starts exactly at `base` and returns it.
   std::optional<MemoryRange> remove(uint64_t base);
+  // False for certain if no range contains the address; costs no lock.
+  bool may_contain(uint64_t address) const {
+    return address >= lowest_.load(std::memory_order_relaxed) &&
+           address < highest_.load(std::memory_order_relaxed);
+  }
+  // Of the range that starts exactly at `base`.
+  void set_device_address(uint64_t base, uint64_t device_address);
   // The range that contains the address.
   std::optional<MemoryRange> find(uint64_t address) const;
   // A range that shares at least one byte with [base, base + bytes).
@@ -72,6 +80,9 @@ class MemoryMap {
   mutable std::shared_mutex mutex_;
   std::map<uint64_t, MemoryRange> ranges_;
   uint64_t next_buffer_id_ = 1;
+  // Bounds of all ranges there ever were.
+  std::atomic<uint64_t> lowest_{UINT64_MAX};
+  std::atomic<uint64_t> highest_{0};
 };
 
 }  // namespace outboard::client

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "protocol/base/limits.h"
 #include "server/worker/handlers_gen.h"
 #include "server/worker/worker.h"
 
@@ -164,6 +165,17 @@ CUresult handle(Worker& worker, const wire::PointerGetAttributeRequest& request,
       value.data(), static_cast<CUpointer_attribute>(request.attribute), request.address);
   reply.value.assign(value.begin(), value.begin() + static_cast<ptrdiff_t>(size_bytes));
   return got;
+}
+
+// The client translates device ordinals; the driver bounds the size by the attribute.
+CUresult handle(Worker& worker, const wire::MemRangeGetAttributeRequest& request,
+                wire::MemRangeGetAttributeReply& reply) {
+  if (request.value_bytes == 0 || request.value_bytes > limits::kArrayElements)
+    return CUDA_ERROR_INVALID_VALUE;
+  reply.value.resize(request.value_bytes);
+  return worker.driver().cuMemRangeGetAttribute(reply.value.data(), request.value_bytes,
+                                                static_cast<CUmem_range_attribute>(request.attribute),
+                                                request.address, request.size_bytes);
 }
 
 }  // namespace outboard::server

@@ -29,7 +29,9 @@ CUDA_MEMCPY3D extents(const Request& request) {
   return copy;
 }
 
-CUresult set_destination(const Worker& worker, const wire::CopyEnd& end, CUDA_MEMCPY3D& copy) {
+// `Copy` is CUDA_MEMCPY3D or CUDA_MEMCPY3D_PEER.
+template <typename Copy>
+CUresult set_destination(const Worker& worker, const wire::CopyEnd& end, Copy& copy) {
   copy.dstXInBytes = end.x_bytes;
   copy.dstY = end.y;
   copy.dstZ = end.z;
@@ -48,7 +50,8 @@ CUresult set_destination(const Worker& worker, const wire::CopyEnd& end, CUDA_ME
   return CUDA_SUCCESS;
 }
 
-CUresult set_source(const Worker& worker, const wire::CopyEnd& end, CUDA_MEMCPY3D& copy) {
+template <typename Copy>
+CUresult set_source(const Worker& worker, const wire::CopyEnd& end, Copy& copy) {
   copy.srcXInBytes = end.x_bytes;
   copy.srcY = end.y;
   copy.srcZ = end.z;
@@ -76,6 +79,23 @@ CUresult handle(Worker& worker, const wire::CopyRegionRequest& request, wire::Co
   if (CUresult set = set_destination(worker, request.destination, copy); set != CUDA_SUCCESS) return set;
   if (CUresult set = set_source(worker, request.source, copy); set != CUDA_SUCCESS) return set;
   return worker.driver().cuMemcpy3DAsync_v2(&copy, stream);
+}
+
+CUresult handle(Worker& worker, const wire::CopyRegionPeerRequest& request, wire::CopyRegionPeerReply&) {
+  CUstream stream = nullptr;
+  if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
+  const auto destination = worker.native_as<CUcontext>(HandleKind::kContext, request.destination_context);
+  const auto source = worker.native_as<CUcontext>(HandleKind::kContext, request.source_context);
+  if (!destination || !source) return CUDA_ERROR_INVALID_CONTEXT;
+  CUDA_MEMCPY3D_PEER copy{};
+  copy.WidthInBytes = request.width_bytes;
+  copy.Height = request.height;
+  copy.Depth = request.depth;
+  copy.dstContext = *destination;
+  copy.srcContext = *source;
+  if (CUresult set = set_destination(worker, request.destination, copy); set != CUDA_SUCCESS) return set;
+  if (CUresult set = set_source(worker, request.source, copy); set != CUDA_SUCCESS) return set;
+  return worker.driver().cuMemcpy3DPeerAsync(&copy, stream);
 }
 
 CUresult handle(Worker& worker, const wire::CopyRegionFromHostRequest& request,

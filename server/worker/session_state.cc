@@ -59,4 +59,23 @@ CUresult SessionState::release_primary_context(uint32_t device) {
   return released;
 }
 
+CUresult SessionState::mirror_stream(wire::Handle context, CUstream* stream) {
+  std::lock_guard lock(mirror_mutex_);
+  // Streams went with their contexts; those of the contexts that live on are left to the session's end,
+  // because contexts come and go rarely.
+  if (const uint64_t epoch = context_epoch(); epoch != mirror_epoch_) {
+    mirror_streams_.clear();
+    mirror_epoch_ = epoch;
+  }
+  CUstream& known = mirror_streams_[uint64_t{context.generation} << 32 | context.index];
+  if (known == nullptr) {
+    if (CUresult made = driver.cuStreamCreate(&known, CU_STREAM_NON_BLOCKING); made != CUDA_SUCCESS) {
+      known = nullptr;
+      return made;
+    }
+  }
+  *stream = known;
+  return CUDA_SUCCESS;
+}
+
 }  // namespace outboard::server

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "server/device/driver_api_gen.h"
 #include "server/metrics/session_counters.h"
 #include "server/quota/memory_ledger.h"
+#include "server/quota/physical_use.h"
 #include "server/worker/bulk_buffer.h"
 #include "server/worker/graph_execs.h"
 #include "server/worker/host_callbacks.h"
@@ -40,6 +42,7 @@ class SessionState {
   Uploads uploads;
   LinkStates links;
   GraphExecTickets exec_tickets;
+  PhysicalUse physical;
 
   // Threads remember which context they made current; after a context died (and perhaps came back
   // under the same handle) they must not rely on it.
@@ -50,6 +53,9 @@ class SessionState {
   // often the client does; the client keeps its own count.
   CUresult primary_context(uint32_t device, CUcontext* context);
   bool is_primary_context(uint32_t device, uint64_t native);
+  // A stream that waits for no other and that nobody else uses, of the current context, whose handle is
+  // given: moves what host and device both use beside whatever the program's streams do. Any thread.
+  CUresult mirror_stream(wire::Handle context, CUstream* stream);
   // The client's last reference is gone, so the session's goes as well.
   CUresult release_primary_context(uint32_t device);
 
@@ -57,6 +63,9 @@ class SessionState {
   std::mutex primary_mutex_;
   std::vector<CUcontext> primary_;  // null: not retained
   std::atomic<uint64_t> context_epoch_{0};
+  std::mutex mirror_mutex_;
+  std::map<uint64_t, CUstream> mirror_streams_;  // by context; guarded by mirror_mutex_
+  uint64_t mirror_epoch_ = 0;
 };
 
 }  // namespace outboard::server

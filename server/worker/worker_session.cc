@@ -26,6 +26,11 @@ bool overtakes(wire::Opcode opcode) {
          opcode == wire::Opcode::kHostCopyRead;
 }
 
+// Commands that use a stream of their own and nothing that others might be busy with.
+bool moves_beside(wire::Opcode opcode) {
+  return opcode == wire::Opcode::kMirrorWrite || opcode == wire::Opcode::kMirrorRead;
+}
+
 tl::unexpected<Error> violation(std::string message) {
   return fail(ErrorKind::kProtocolViolation, std::move(message));
 }
@@ -126,11 +131,12 @@ Status WorkerSession::send_ready() {
   return sent;
 }
 
-// While a host function is on its way, see backlog.h.
+// While a host function is on its way, see backlog.h. Memory that host and device both use goes on moving:
+// the host function may be what touches it.
 Status WorkerSession::take(const wire::Command& command) {
   if (Status checked = check(command); !checked) return checked;
   if (overtakes(command.opcode)) return process_at_once(command);
-  if (backlog_->active() || state_.callbacks.in_flight()) {
+  if (!moves_beside(command.opcode) && (backlog_->active() || state_.callbacks.in_flight())) {
     backlog_->push(command);
     return {};
   }
@@ -195,7 +201,7 @@ Status WorkerSession::process(Worker& worker, const wire::Command& command) {
 // A call that waits goes to a helper thread. What it has to tell of earlier commands is taken along
 // now, because later commands are behind it in the stream.
 Status WorkerSession::defer(const wire::Command& command, DeferredCall work) {
-  const DeferredError deferred = std::exchange(deferred_, {});
+  const DeferredError deferred = take_deferred();
   const bool queued = waiters_->submit([this, deferred, work = std::move(work), opcode = command.opcode,
                                         sequence = command.sequence, context = command.context,
                                         capture_mode = command.capture_mode](Worker& helper) {
@@ -227,16 +233,27 @@ void WorkerSession::finish(const wire::Command& command, CUresult result, Comman
                     ") failed with CUresult ", static_cast<int>(result), "."));
   }
   if (!command.wants_reply) {
-    if (failed && deferred_.result == CUDA_SUCCESS) deferred_ = {result, command.opcode};
+    if (failed) keep_deferred({result, command.opcode});
     return;
   }
   if (failed) output.bulk.reset();  // it may be uninitialised
   state_.counters.count_reply();
   outbox_.add({.sequence = command.sequence,
                .result = result,
-               .deferred = std::exchange(deferred_, {}),
+               .deferred = take_deferred(),
                .body = output.body.view(),
                .bulk = std::move(output.bulk)});
+}
+
+DeferredError WorkerSession::take_deferred() {
+  std::lock_guard lock(deferred_mutex_);
+  return std::exchange(deferred_, {});
+}
+
+// The first is the one to tell.
+void WorkerSession::keep_deferred(DeferredError error) {
+  std::lock_guard lock(deferred_mutex_);
+  if (deferred_.result == CUDA_SUCCESS) deferred_ = error;
 }
 
 // Kernels' output becomes visible when the program waits for the device, as CUDA promises.

@@ -75,6 +75,8 @@ class WorkerSession {
   Status defer(const wire::Command& command, DeferredCall work);
   void finish(const wire::Command& command, CUresult result, CommandOutput& output);
   SessionEnd end(Status status);
+  DeferredError take_deferred();
+  void keep_deferred(DeferredError error);
   void tell_of_callback(wire::Notice::Kind what, uint64_t id);
   void forward_output();
 
@@ -86,8 +88,8 @@ class WorkerSession {
   Worker worker_;          // the dispatch thread's view
   Worker backlog_worker_;  // the backlog's
   uint64_t expected_sequence_ = 1;
-  DeferredError
-      deferred_;  // belongs to whoever processes: the dispatch thread, or the backlog while it is active
+  std::mutex deferred_mutex_;
+  DeferredError deferred_;  // guarded by deferred_mutex_
   bool client_left_ = false;
   std::mutex end_mutex_;
   std::string stop_reason_;  // guarded by end_mutex_; empty: not asked to stop

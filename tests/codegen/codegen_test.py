@@ -124,6 +124,23 @@ class RefusesCalls(RegistryCopy):
         self.edit_call("event", "cuEventElapsedTime", mode="generated", no_reply=True)
         self.assert_refused("a call that returns something cannot be no_reply")
 
+    def test_allocating_without_saying_what_it_takes(self):
+        self.edit_call("event", "cuEventCreate", mode="generated", allocates=True)
+        self.assert_refused("`allocates` and `charges` belong together")
+
+    def test_charging_without_allocating(self):
+        self.edit_call("event", "cuEventCreate", mode="generated", charges={"as": "kArray", "bytes": "1()", "key": "phEvent"})
+        self.assert_refused("`allocates` and `charges` belong together")
+
+    def test_freeing_without_giving_back(self):
+        self.edit_call("event", "cuEventDestroy_v2", mode="generated", frees=True)
+        self.assert_refused("`frees` and `releases` belong together")
+
+    def test_charging_for_no_parameter(self):
+        self.edit_call("event", "cuEventCreate", mode="generated", allocates=True,
+                       charges={"as": "kArray", "bytes": "1()", "key": "nothing"})
+        self.assert_refused("its key is a parameter")
+
     def test_waiting_without_reply(self):
         self.edit_call("event", "cuEventSynchronize", mode="generated", waits=True, no_reply=True)
         self.assert_refused("a call that waits needs its reply")

@@ -13,6 +13,7 @@ FakeDriver::FakeDriver() {
   current_ = this;
   install();
   install_memory();
+  install_accounted_memory();
 }
 
 void FakeDriver::fail_next(const std::string& symbol, CUresult result) {
@@ -96,7 +97,8 @@ void FakeDriver::install() {
     return self().note("cuStreamCreate");
   };
   api_.cuStreamDestroy_v2 = [](CUstream) { return self().note("cuStreamDestroy"); };
-  api_.cuStreamSynchronize = [](CUstream) {
+  api_.cuStreamSynchronize = [](CUstream stream) {
+    if (stream != nullptr && self().others_pass_) return self().note("cuStreamSynchronize");
     const CUresult result = self().note("cuStreamSynchronize");
     self().wait_at_gate();
     return result;

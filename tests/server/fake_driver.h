@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "server/device/driver_api_gen.h"
@@ -28,6 +29,10 @@ class FakeDriver {
   // Waiting calls block from now on, until open() is called.
   void close_gate();
   void open_gate();
+  // Reserving addresses succeeds elsewhere if this one is wanted.
+  void take_address(CUdeviceptr address) { taken_address_ = address; }
+  // Of the streams, only the null stream waits at the gate.
+  void let_other_streams_pass() { others_pass_ = true; }
   // Copies to the device wait at the gate as well.
   void block_copies() { copies_block_ = true; }
 
@@ -44,6 +49,20 @@ class FakeDriver {
   static FakeDriver& self() { return *current_; }
   void install();
   void install_memory();
+  void install_accounted_memory();
+  // A new name for what was made; a handle or an address.
+  template <typename T>
+  CUresult make(const std::string& symbol, T* name) {
+    const CUresult result = note(symbol);
+    std::lock_guard lock(mutex_);
+    const uintptr_t value = next_handle_ += 0x1000;
+    if constexpr (std::is_pointer_v<T>) {
+      *name = reinterpret_cast<T>(value);
+    } else {
+      *name = value;
+    }
+    return result;
+  }
 
   static inline FakeDriver* current_ = nullptr;
   static inline thread_local CUcontext thread_context_ = nullptr;
@@ -52,11 +71,13 @@ class FakeDriver {
   std::condition_variable gate_changed_;
   bool gate_open_ = true;
   std::atomic<bool> copies_block_{false};
+  std::atomic<bool> others_pass_{false};
   std::vector<std::string> calls_;
   std::map<std::string, CUresult> failures_;
   std::vector<std::byte> parameters_;
   CUcontext alloc_context_ = nullptr;
   uintptr_t next_handle_ = 0x1000;
+  std::atomic<CUdeviceptr> taken_address_{0};
   CUdeviceptr next_address_ = 0x7000'0000'0000;
   CUhostFn host_function_ = nullptr;
   void* host_data_ = nullptr;

@@ -267,6 +267,27 @@ TEST(WorkerSession, ABlockedDriverDoesNotKeepTheClientFromFinishingItsHostFuncti
   EXPECT_LT(at("cuMemcpyHtoDAsync 1000"), at("cuMemFree")) << "order is kept";
 }
 
+TEST(WorkerSession, AHostFunctionMayTouchMirroredMemoryWhileTheDriverIsBlocked) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  client.send(wire::LaunchHostFunctionRequest{.stream = {}, .callback = 42}, false);
+  client.call(wire::MemAllocRequest{.size_bytes = 1});
+  driver.let_other_streams_pass();
+  driver.close_gate();
+  std::thread driver_thread([&] { driver.run_host_function(); });
+  client.wait_for_notice();
+  // The backlog is stuck in this one until the host function has returned...
+  const std::vector<std::byte> data(1000);
+  client.send(wire::MemcpyHtoDRequest{.destination = 1, .stream = {}, .asynchronous = false}, false, data);
+  // ...which needs this one.
+  client.send(wire::MirrorWriteRequest{0x1000}, false, std::vector<std::byte>(10));
+  EXPECT_EQ(client.call(wire::MirrorReadRequest{0x1000, 50}).bulk.size(), 50u);
+  client.send(wire::HostFunctionDoneRequest{.callback = 42}, false);
+  driver_thread.join();
+  driver.open_gate();
+  EXPECT_EQ(client.call(wire::MemAllocRequest{.size_bytes = 1}).result, CUDA_SUCCESS);
+}
+
 TEST(WorkerSession, AClientThatDiesReleasesTheDriverFromItsHostFunction) {
   FakeDriver driver;
   ScriptedClient client(driver.api());

@@ -10,7 +10,7 @@ from model.wire_types import EFFECTS, Field, Message, Record, check_fields, pars
 
 MODES = ("generated", "custom", "local", "unsupported")
 CALL_KEYS = {"mode", "reason", "no_reply", "waits", "server", "same_as", "before_init", "context", "params", "checks",
-             "destroys", "reply_on_error", "disturbs_captures", *EFFECTS}
+             "destroys", "reply_on_error", "disturbs_captures", "charges", "releases", *EFFECTS}
 MESSAGE_KEYS = {"request", "reply", "no_reply", "waits", "bulk", "reply_on_error", *EFFECTS}
 
 
@@ -32,6 +32,8 @@ class Call:
     default_stream: bool = False
     checks: list = field(default_factory=list)
     destroys: str = ""
+    charges: dict | None = None  # what the session's account pays: as, bytes, key, device
+    releases: dict | None = None  # what it gets back: as, key
     roles: list = field(default_factory=list)
     message: object = None       # of calls whose server side is generated
 
@@ -140,6 +142,7 @@ class Loader:
             role.counts_back = bool(role.count) and by_name[role.count].direction == "inout"
         if call.destroys and (call.destroys not in by_name or by_name[call.destroys].what != "handle"):
             raise RegistryError(where, f"destroys: {call.destroys} is no handle parameter.")
+        self._check_account(call, entry, by_name, where)
         if call.mode == "generated" and call.default_stream:
             raise RegistryError(where, "has a per-thread twin but no stream parameter; make it custom.")
         request = [f for role in call.roles for f in request_fields(role)]
@@ -150,6 +153,20 @@ class Loader:
                                no_reply=bool(entry.get("no_reply")), waits=bool(entry.get("waits")),
                                reply_on_error=bool(entry.get("reply_on_error")), effects=frozenset(effects))
         self._add_message(call.message, where)
+
+    @staticmethod
+    def _check_account(call, entry, by_name, where):
+        """A call that takes or gives back device memory says what the session's account pays for it."""
+        call.charges, call.releases = entry.get("charges"), entry.get("releases")
+        for effect, key, needed in (("allocates", "charges", {"as", "bytes", "key"}), ("frees", "releases", {"as", "key"})):
+            account = entry.get(key)
+            if bool(entry.get(effect)) != bool(account):
+                raise RegistryError(where, f"`{effect}` and `{key}` belong together: {key} says what the session's memory"
+                                    " account is told, see README.md.")
+            if account and (not needed <= set(account) <= needed | {"device"} or account["key"] not in by_name):
+                raise RegistryError(where, f"{key} has the keys {', '.join(sorted(needed))}, and its key is a parameter.")
+        if call.charges and entry.get("waits"):
+            raise RegistryError(where, "a call that waits cannot have `charges`; make it custom.")
 
     def _load_messages(self, path, content):
         for name, fields in (content.get("records") or {}).items():

@@ -129,7 +129,7 @@ class Message:
     opcode: int = 0
 
 
-EFFECTS = ("launches", "allocates", "frees", "creates", "destroys")
+EFFECTS = ("launches", "accesses", "allocates", "frees", "creates", "destroys")
 _RESERVED = {"reader", "writer", "kOpcode", "Reply"}
 
 

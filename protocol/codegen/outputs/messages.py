@@ -39,7 +39,7 @@ def files(model):
            "protocol/wire/records_gen.cc": render("records.cc.j2", records=records)}
     for family in registry.families:
         messages = [{
-            "name": m.name,
+            "name": m.name, "touches_memory": bool(m.effects & {"launches", "accesses"}),
             "request": _fields(m.request, False), "reply": _fields(m.reply, True),
             "encode_request": _encode(m.request), "encode_reply": _encode(m.reply),
             "decode_request": _decode(m.request, False, registry.records, "message."),

@@ -11,6 +11,7 @@ def lines(call):
     before = [line for role in in_order for line in _before(role, call)]
     inner = [line for role in call.roles for line in _storage(role)]
     arguments = ", ".join(_argument(role, call) for role in call.roles)
+    inner += _charge(call)
     inner.append(f"const CUresult driver_result = worker.driver().{call.symbol}({arguments});")
     if call.message.waits:
         return [*before, "DispatchOutcome outcome;",
@@ -19,8 +20,23 @@ def lines(call):
     return before + inner + _answer(call, deferred=False)
 
 
+def _charge(call):
+    """Memory is promised by the session's account before the driver is asked for it."""
+    if not call.charges:
+        return []
+    device = f", {call.charges['device']}" if call.charges.get("device") else ""
+    return [f"Charge charge(worker, {call.charges['bytes'] if '(' in call.charges['bytes'] else 'request.' + call.charges['bytes']}"
+            f"{device});", "if (!charge.granted()) return failure(CUDA_ERROR_OUT_OF_MEMORY);"]
+
+
 def _answer(call, deferred):
     body = []
+    if call.charges:
+        body.append("if (driver_result == CUDA_SUCCESS) charge.commit({AllocationKind::" + call.charges["as"] + ", native_bits("
+                    + call.charges["key"] + ")});")
+    if call.releases:
+        body.append("if (driver_result == CUDA_SUCCESS) worker.session().ledger.release({AllocationKind::"
+                    + call.releases["as"] + ", native_bits(" + call.releases["key"] + ")});")
     if call.destroys:
         role = next(r for r in call.roles if r.name == call.destroys)
         condition = "" if call.message.no_reply else "if (driver_result == CUDA_SUCCESS) "

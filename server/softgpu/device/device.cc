@@ -68,7 +68,8 @@ CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {
   if (request.bytes == 0 || request.bytes > total_bytes_) {
     return request.bytes == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_OUT_OF_MEMORY;
   }
-  // The application writes to managed memory whenever it likes, also while pages are exchanged.
+  // The application writes to managed memory whenever it likes, also while pages are exchanged; and who
+  // keeps a copy of it elsewhere works by pages.
   const uint64_t align = request.kind == MemoryKind::kManaged ? kPageBytes : kAllocationAlign;
   const uint64_t taken = round_up(request.bytes, align);
   if (!state_->reserve(taken, total_bytes_)) return CUDA_ERROR_OUT_OF_MEMORY;

@@ -105,8 +105,17 @@ CUresult cuMemAdvise(CUdeviceptr address, size_t bytes, CUmem_advise, CUdevice) 
 CUresult cuMemAdvise_v2(CUdeviceptr address, size_t bytes, CUmem_advise advice, CUmemLocation) {
   return cuMemAdvise(address, bytes, advice, 0);
 }
-CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr address, size_t, unsigned int) {
-  return cuMemPrefetchAsync(address, 1, 0, stream);
+// Host and device may use managed memory at the same time, whoever it is attached to.
+CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr address, size_t bytes, unsigned int flags) {
+  return with_stream(stream, [&](Context& context, const std::shared_ptr<Stream>& resolved) -> CUresult {
+    if (flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST && flags != CU_MEM_ATTACH_SINGLE)
+      return CUDA_ERROR_INVALID_VALUE;
+    const auto found = context.platform().memory().find_exact(address);
+    if (!found || found->kind != MemoryKind::kManaged) return CUDA_ERROR_INVALID_VALUE;
+    if (bytes != 0 && bytes != found->bytes) return CUDA_ERROR_INVALID_VALUE;
+    if (flags == CU_MEM_ATTACH_SINGLE && resolved == context.null_stream()) return CUDA_ERROR_INVALID_VALUE;
+    return CUDA_SUCCESS;
+  });
 }
 
 }  // extern "C"

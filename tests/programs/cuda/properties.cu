@@ -53,6 +53,8 @@ void print_properties(int device) {
 
 void print_every_attribute(int device) {
   for (int id = 1; id < static_cast<int>(cudaDevAttrMax); ++id) {
+    // A device on another machine needs another pointer for host memory that it did not allocate.
+    if (id == cudaDevAttrCanUseHostPointerForRegisteredMem) continue;
     int value = 0;
     const cudaError_t result = cudaDeviceGetAttribute(&value, static_cast<cudaDeviceAttr>(id), device);
     std::printf("attribute %d: %s %d\n", id, cudaGetErrorName(result), value);
