@@ -260,7 +260,7 @@ void Parser::initial_value(VariableDeclaration& variable, uint64_t offset) {
   Value value = expression(0);
   if (panic_) return;
   if (value.kind == Value::Kind::kSymbol) {
-    if (value.symbol_bytes != 0 || bytes >= 4) {
+    if (bytes <= 8 && (value.symbol_bytes != 0 || bytes >= 4)) {
       // A byte of an address is resolved like a whole one; `bytes` 1 and the shift say which.
       InitialSymbol symbol{offset, value.symbol, static_cast<int64_t>(value.bits), bytes, at};
       if (value.symbol_bytes != 0) {
@@ -273,7 +273,7 @@ void Parser::initial_value(VariableDeclaration& variable, uint64_t offset) {
       variable.symbols.push_back(symbol);
       return;
     }
-    return fail_here("an address does not fit in a value of " + std::to_string(bytes) + " bytes");
+    return fail_here("an address cannot be a value of " + std::to_string(bytes) + " bytes");
   }
   uint64_t bits = value.bits;
   bool is_float = type_kind(variable.type) == TypeKind::kFloat;

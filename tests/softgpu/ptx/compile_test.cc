@@ -93,6 +93,12 @@ TEST(PtxCompile, SyntaxErrors) {
   EXPECT_EQ(error_of(kHead + ".func (.reg .pred %o = 1) f() { ret; }"),
             "ptx 4:24: error: '%o' cannot have an initial value; only variables of .global and .const can");
   EXPECT_NE(error_of(kHead + ".shared .b32 x = 1;").find("cannot have an initial value"), std::string::npos);
+  // Found by fuzz_ptx: 16 bytes were copied from a number of 8.
+  for (const char* value : {"t", "0xff(t)"}) {
+    EXPECT_NE(error_of(kHead + ".global .u32 t; .global .b128 x[1] = {" + value + "};")
+                  .find("cannot be a value of 16 bytes"),
+              std::string::npos);
+  }
 }
 
 TEST(PtxCompile, GivesUpAfterManyErrors) {
