@@ -50,7 +50,7 @@ CUresult add(Client& client, LinkInfo& link, CUjitInputType type, std::span<cons
   if (name != nullptr) request.name = name;
   request.jit_options = jit.numbers();
   CallOptions options;
-  if (data.size() > limits::kBulkChunkBytes) {
+  if (data.size() > kInlineImageBytes) {
     const CUresult result = upload(client, data, &request.upload);
     if (result != CUDA_SUCCESS) return result;
   } else {

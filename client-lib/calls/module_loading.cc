@@ -6,6 +6,7 @@
 
 #include "client-lib/state/image.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/content_hash.h"
 #include "protocol/base/limits.h"
 
 namespace outboard::client::calls {
@@ -99,8 +100,28 @@ void JitArguments::write_logs(std::string_view info_log, std::string_view error_
   write_log(CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES, error_log);
 }
 
+namespace {
+
+// Whether the server has the data already, under this number now. Servers that keep nothing are asked once.
+CUresult offer(Client& client, std::span<const std::byte> data, uint32_t number, bool* known) {
+  *known = false;
+  if (!client.server_keeps_uploads()) return CUDA_SUCCESS;
+  const ContentHash hash = content_hash(data);
+  wire::OfferUploadReply reply;
+  const CUresult result = client.call(wire::OfferUploadRequest{number, data.size(), hash}, reply);
+  if (result != CUDA_SUCCESS) return result;
+  *known = reply.known;
+  if (!reply.keeps) client.server_keeps_nothing();
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
 CUresult upload(Client& client, std::span<const std::byte> data, uint32_t* number) {
   *number = client.next_upload();
+  bool known = false;
+  if (const CUresult result = offer(client, data, *number, &known); result != CUDA_SUCCESS) return result;
+  if (known) return CUDA_SUCCESS;
   for (uint64_t offset = 0; offset < data.size(); offset += limits::kBulkChunkBytes) {
     const auto chunk =
         data.subspan(offset, std::min<uint64_t>(limits::kBulkChunkBytes, data.size() - offset));
@@ -118,7 +139,7 @@ CUresult load(Client& client, const LoadArguments& arguments, uint64_t* handle) 
   request.info_log_bytes = arguments.jit.info_log_bytes();
   request.error_log_bytes = arguments.jit.error_log_bytes();
   CallOptions options;
-  if (arguments.image.size() > limits::kBulkChunkBytes) {
+  if (arguments.image.size() > kInlineImageBytes) {
     const CUresult result = upload(client, arguments.image, &request.upload);
     if (result != CUDA_SUCCESS) return result;
   } else {

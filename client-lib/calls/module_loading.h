@@ -47,8 +47,12 @@ struct LoadArguments {
 // Takes over what the server tells of a function.
 void fill_function(FunctionInfo& function, const wire::FunctionDescription& description);
 
-// Sends an image larger than one frame takes ahead of the command that needs it, under a number
-// (never 0). Only what fits a chunk travels as bulk of the command itself.
+// Smaller images travel as bulk of the command that needs them; to ask whether the server knows one
+// already would cost more than it saves. At most limits::kBulkChunkBytes.
+inline constexpr uint64_t kInlineImageBytes = 256 * 1024;
+
+// Sends an image ahead of the command that needs it, under a number (never 0); or only its hash, if the
+// server has kept it from another time.
 CUresult upload(Client& client, std::span<const std::byte> data, uint32_t* number);
 
 // On success *handle is the application's value of the new module or library.

@@ -189,6 +189,8 @@ class Client {
   CUresult create_handle_with(wire::HandleKind kind, void* payload, wire::Handle* handle);
 
   // Numbers for uploads that a later command refers to.
+  bool server_keeps_uploads() const { return server_keeps_uploads_.load(std::memory_order_relaxed); }
+  void server_keeps_nothing() { server_keeps_uploads_.store(false, std::memory_order_relaxed); }
   uint32_t next_upload() { return next_upload_.fetch_add(1, std::memory_order_relaxed); }
 
   void count_call() { counters_.calls.fetch_add(1, std::memory_order_relaxed); }
@@ -262,6 +264,7 @@ class Client {
   std::mutex log_mutex_;
   std::atomic<uint64_t> next_context_id_{1};
   std::atomic<uint32_t> next_upload_{1};
+  std::atomic<bool> server_keeps_uploads_{true};
   std::atomic<bool> shares_with_others_{false};
 
   // A connection made to learn the driver's version, in wait of cuInit; guarded by init_mutex_.

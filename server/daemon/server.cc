@@ -26,6 +26,12 @@ std::string describe_client(const Visitor& visitor) {
               visitor.transport->description(), ")");
 }
 
+// Each user has a folder of its own, because what it has sent must not be found by others.
+std::string content_folder(const ServerOptions& options, const PeerIdentity& peer) {
+  if (options.cache_folder.empty() || options.cache_bytes == 0) return {};
+  return text(options.cache_folder, "/", peer.uid);
+}
+
 bool readable(int fd, int timeout_ms) {
   pollfd entry{fd, POLLIN, 0};
   int ready = 0;
@@ -162,7 +168,9 @@ void Server::admit(Visitor visitor) {
                              .driver_reason = driver_.reason,
                              .hello = std::string(as_text(wire::encode_hello(visitor.hello))),
                              .log_level = static_cast<uint32_t>(options_.log.level),
-                             .log_file = options_.log.file_path};
+                             .log_file = options_.log.file_path,
+                             .content_folder = content_folder(options_, visitor.peer),
+                             .content_bytes = options_.cache_bytes};
   if (Status sent = control::send(worker->control_fd(), start); !sent) {
     return refuse(ErrorKind::kInternal,
                   "Its worker process could not be told what to do: " + sent.error().message);

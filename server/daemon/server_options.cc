@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "protocol/base/bytes.h"
 #include "server/daemon/peer_identity.h"
 
 namespace outboard::server {
@@ -20,6 +21,14 @@ std::string default_address() {
   return "127.0.0.1:7070";
 }
 
+// Empty, and nothing is kept, where there is no place for it.
+std::string default_cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/outboard/content";
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home == '/' ? std::string(home) + "/.cache/outboard/content" : std::string();
+}
+
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "outboard-server";
@@ -29,6 +38,7 @@ std::string host_name() {
 struct Typed {
   uint64_t hello_timeout_ms = 5000;
   std::string log_level = "info";
+  std::string cache_size = "4GiB";
 };
 
 void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
@@ -47,6 +57,11 @@ void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
       ->capture_default_str();
   app.add_option("--allow-uid", options.allowed_uids,
                  "Also serve this user id (the server's own and root always may)");
+  app.add_option("--cache-folder", options.cache_folder,
+                 "Where code that clients sent is kept, so that it need not be sent again "
+                 "(default: outboard/content in XDG_CACHE_HOME or ~/.cache) [OUTBOARD_SERVER_CACHE_FOLDER]");
+  app.add_option("--cache-size", typed.cache_size, "How much of it for each user, for example 4GiB; 0: none")
+      ->capture_default_str();
   app.add_option("--name", options.name, "Name that clients see (default: the host's)");
   app.add_option("--hello-timeout-ms", typed.hello_timeout_ms,
                  "How long a new connection may take to say hello")
@@ -67,10 +82,12 @@ void describe(CLI::App& app, ServerOptions& options, Typed& typed) {
 // Variables stand between the command line and the file, so they count as if they had been typed,
 // unless the same option was. (CLI11's own support for variables ranks them below the file.)
 std::vector<std::string> with_variables(int argc, const char* const* argv) {
-  constexpr std::pair<const char*, const char*> kVariables[] = {{"--listen", "OUTBOARD_SERVER_LISTEN"},
-                                                                {"--driver", "OUTBOARD_SERVER_DRIVER"},
-                                                                {"--log-level", "OUTBOARD_LOG"},
-                                                                {"--log-file", "OUTBOARD_LOG_FILE"}};
+  constexpr std::pair<const char*, const char*> kVariables[] = {
+      {"--listen", "OUTBOARD_SERVER_LISTEN"},
+      {"--driver", "OUTBOARD_SERVER_DRIVER"},
+      {"--cache-folder", "OUTBOARD_SERVER_CACHE_FOLDER"},
+      {"--log-level", "OUTBOARD_LOG"},
+      {"--log-file", "OUTBOARD_LOG_FILE"}};
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (const auto& [option, variable] : kVariables) {
     const char* value = std::getenv(variable);
@@ -97,6 +114,10 @@ Status finish(ServerOptions& options, const Typed& typed, const std::string& pro
   const auto level = parse_log_level(typed.log_level);
   if (!level) return fail(level);
   options.log.level = *level;
+  const auto cache_bytes = parse_bytes(typed.cache_size);
+  if (!cache_bytes) return fail(cache_bytes);
+  options.cache_bytes = *cache_bytes;
+  if (options.cache_folder.empty()) options.cache_folder = default_cache_folder();
   return {};
 }
 

@@ -21,6 +21,9 @@ struct ServerOptions {
   size_t max_sessions = 64;
   std::chrono::milliseconds hello_timeout{5000};
   std::chrono::milliseconds stop_timeout{3000};  // how long workers may take to leave in order
+  // Where what clients send is kept for the next time, and how much of it for each tenant.
+  std::string cache_folder;
+  uint64_t cache_bytes = uint64_t{4} << 30;
   std::vector<uid_t> allowed_uids;               // besides the server's own and root
   LogOptions log{.level = LogLevel::kInfo, .file_path = {}, .name = "outboard-server"};
 

@@ -6,6 +6,15 @@
 
 namespace outboard::server {
 
+namespace {
+
+std::string known_uploads(const SessionTotals& totals) {
+  if (totals.known_uploads == 0) return {};
+  return text(human_bytes(totals.known_upload_bytes), " of code known from before, ");
+}
+
+}  // namespace
+
 bool ended_in_order(const SessionRecord& session, const WorkerExit& exit) {
   return session.ended && session.ended->orderly && !exit.by_signal && exit.code == 0;
 }
@@ -21,8 +30,8 @@ std::string describe_end(const SessionRecord& session, const WorkerExit& exit, S
   return text("Session ", session.id, " of ", session.client, " ended after ", seconds, " s: ", reason, " ",
               totals.commands, " commands, ", totals.replies, " replies, ", totals.failures, " failures, ",
               totals.launches, " launches, ", human_bytes(totals.bytes_received), " received, ",
-              human_bytes(totals.bytes_sent), " sent, at most ", human_bytes(totals.peak_memory_bytes),
-              " of device memory; everything is freed.");
+              human_bytes(totals.bytes_sent), " sent, ", known_uploads(totals), "at most ",
+              human_bytes(totals.peak_memory_bytes), " of device memory; everything is freed.");
 }
 
 }  // namespace outboard::server

@@ -12,6 +12,8 @@ SessionTotals SessionCounters::totals() const {
   }
   totals.replies = replies_.load(std::memory_order_relaxed);
   totals.launches = launches_.load(std::memory_order_relaxed);
+  totals.known_uploads = known_uploads_.load(std::memory_order_relaxed);
+  totals.known_upload_bytes = known_upload_bytes_.load(std::memory_order_relaxed);
   return totals;
 }
 

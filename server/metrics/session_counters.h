@@ -19,6 +19,8 @@ struct SessionTotals {
   uint64_t objects = 0;       // alive in the object table
   uint64_t memory_bytes = 0;  // device memory committed in the ledger, all devices
   uint64_t peak_memory_bytes = 0;
+  uint64_t known_uploads = 0;  // code that the server had already
+  uint64_t known_upload_bytes = 0;
   friend bool operator==(const SessionTotals&, const SessionTotals&) = default;
 };
 
@@ -39,9 +41,13 @@ class SessionCounters {
     if (failed) cell.failures.fetch_add(1, std::memory_order_relaxed);
   }
   void count_reply() { replies_.fetch_add(1, std::memory_order_relaxed); }
+  void count_known_upload(uint64_t bytes) {
+    known_uploads_.fetch_add(1, std::memory_order_relaxed);
+    known_upload_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
   void count_launch() { launches_.fetch_add(1, std::memory_order_relaxed); }
 
-  // Fills in commands, replies, failures and launches; the rest is not known here.
+  // Fills in commands, replies, failures, launches and known uploads; the rest is not known here.
   SessionTotals totals() const;
   // Calls that happened, most frequent first.
   std::vector<CallCount> calls() const;
@@ -54,6 +60,8 @@ class SessionCounters {
   std::array<Cell, kMaxOpcode + 1> cells_;
   std::atomic<uint64_t> replies_{0};
   std::atomic<uint64_t> launches_{0};
+  std::atomic<uint64_t> known_uploads_{0};
+  std::atomic<uint64_t> known_upload_bytes_{0};
 };
 
 }  // namespace outboard::server

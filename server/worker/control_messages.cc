@@ -51,11 +51,11 @@ void fields(Side side, T& message) {
   const auto each = [&side](auto&... values) { (side.field(values), ...); };
   const auto totals = [&each](auto& t) {
     each(t.commands, t.replies, t.failures, t.launches, t.bytes_received, t.bytes_sent, t.objects,
-         t.memory_bytes, t.peak_memory_bytes);
+         t.memory_bytes, t.peak_memory_bytes, t.known_uploads, t.known_upload_bytes);
   };
   if constexpr (std::is_same_v<M, Start>) {
     each(message.session_id, message.server_name, message.driver, message.driver_reason, message.log_level,
-         message.log_file);
+         message.log_file, message.content_folder, message.content_bytes);
     side.whole(message.hello);
   } else if constexpr (std::is_same_v<M, Stop>) {
     each(message.reason);

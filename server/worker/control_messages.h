@@ -24,6 +24,8 @@ struct Start {
   std::string hello;          // wire::encode_hello; its lease terms are what was granted
   uint32_t log_level = 1;     // LogLevel
   std::string log_file;       // empty: standard error
+  std::string content_folder;  // see content_store.h; empty: nothing is kept
+  uint64_t content_bytes = 0;
   bool operator==(const Start&) const = default;
 };
 

@@ -44,7 +44,7 @@ CUresult handle(Worker& worker, const wire::LinkAddDataRequest& request, std::sp
   if (!state) return CUDA_ERROR_INVALID_HANDLE;
   std::vector<std::byte> uploaded;
   if (request.upload != 0) {
-    uploaded = worker.session().uploads.take(request.upload);
+    uploaded = worker.session().take_upload(request.upload);
     bulk = uploaded;
   }
   const bool has_inner_sizes = request.type == CU_JIT_INPUT_FATBINARY || request.type == CU_JIT_INPUT_CUBIN;

@@ -54,6 +54,20 @@ CUresult load_library(Worker& worker, wire::Handle handle, const void* image, Ji
 
 }  // namespace
 
+CUresult handle(Worker& worker, const wire::OfferUploadRequest& request, wire::OfferUploadReply& reply) {
+  ContentHash hash;
+  if (request.hash.size() != hash.size()) return worker.violation("A content hash has 16 bytes.");
+  std::memcpy(hash.data(), request.hash.data(), hash.size());
+  SessionState& session = worker.session();
+  reply.keeps = session.content.has_value();
+  auto known = session.content ? session.content->find(hash, request.total_bytes) : std::nullopt;
+  reply.known = known.has_value();
+  if (known) session.counters.count_known_upload(known->size());
+  std::string wrong = known ? session.uploads.complete(request.upload, std::move(*known))
+                            : session.uploads.offer(request.upload, request.total_bytes, hash);
+  return wrong.empty() ? CUDA_SUCCESS : worker.violation(std::move(wrong));
+}
+
 CUresult handle(Worker& worker, const wire::UploadChunkRequest& request, std::span<const std::byte> bulk,
                 wire::UploadChunkReply&) {
   std::string wrong =
@@ -65,7 +79,7 @@ CUresult handle(Worker& worker, const wire::LoadModuleRequest& request, std::spa
                 wire::LoadModuleReply& reply) {
   std::vector<std::byte> uploaded;
   if (request.upload != 0) {
-    uploaded = worker.session().uploads.take(request.upload);
+    uploaded = worker.session().take_upload(request.upload);
     bulk = uploaded;
   }
   const auto image = ModuleImage::open(bulk);

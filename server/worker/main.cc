@@ -114,6 +114,8 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   config.server_name = start.server_name;
   config.driver_name = driver->is_software_device() ? "Outboard software device" : "NVIDIA";
   config.contexts_are_cheap = driver->is_software_device();
+  config.content_folder = start.content_folder;
+  config.content_bytes = start.content_bytes;
   config.hello = std::move(*hello);
   if (output) config.take_output = [&output] { return (*output)->take(); };
   config.on_welcome = [](uint32_t devices) {

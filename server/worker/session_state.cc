@@ -23,6 +23,15 @@ SessionState::SessionState(const DriverApi& driver_api, uint32_t device_count, u
       callbacks(std::move(announce_callback), std::move(callback_retired)),
       primary_(device_count, nullptr) {}
 
+std::vector<std::byte> SessionState::take_upload(uint32_t upload) {
+  Uploads::Taken taken = uploads.take(upload);
+  // What does not have the hash that it was offered under would never be found again.
+  if (content && taken.offered && content_hash(taken.data) == *taken.offered) {
+    if (Status kept = content->keep(*taken.offered, taken.data); !kept) log.warn(kept.error().message);
+  }
+  return std::move(taken.data);
+}
+
 CUresult SessionState::primary_context(uint32_t device, CUcontext* context) {
   if (device >= devices) return CUDA_ERROR_INVALID_DEVICE;
   std::lock_guard lock(primary_mutex_);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "protocol/base/log.h"
@@ -14,6 +15,7 @@
 #include "server/quota/memory_ledger.h"
 #include "server/quota/physical_use.h"
 #include "server/worker/bulk_buffer.h"
+#include "server/worker/content_store.h"
 #include "server/worker/graph_execs.h"
 #include "server/worker/host_callbacks.h"
 #include "server/worker/link_states.h"
@@ -40,6 +42,7 @@ class SessionState {
   HostCallbacks callbacks;
   // Only for whoever processes commands: the dispatch thread, or the backlog in its place.
   Uploads uploads;
+  std::optional<ContentStore> content;  // none: nothing is kept
   LinkStates links;
   GraphExecTickets exec_tickets;
   PhysicalUse physical;
@@ -48,6 +51,9 @@ class SessionState {
   // under the same handle) they must not rely on it.
   uint64_t context_epoch() const { return context_epoch_.load(std::memory_order_acquire); }
   void contexts_changed() { context_epoch_.fetch_add(1, std::memory_order_acq_rel); }
+
+  // An upload that a command refers to; empty if there is none. What was offered is kept.
+  std::vector<std::byte> take_upload(uint32_t upload);
 
   // The primary context of a device. The session retains it once, when it is first needed, however
   // often the client does; the client keeps its own count.

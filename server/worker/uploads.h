@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include "protocol/base/content_hash.h"
 
 namespace outboard::server {
 
@@ -14,20 +17,34 @@ namespace outboard::server {
 class Uploads {
  public:
   static constexpr uint64_t kMaxBytes = 2ull << 30;  // the largest libraries' images are below 100 MiB
-  static constexpr size_t kMaxOpen = 4;
+  static constexpr size_t kMaxOpen = 64;  // as many threads may load code at once
+
+  // A finished upload, and the name under which it was offered, if it was and is not stored yet.
+  struct Taken {
+    std::vector<std::byte> data;
+    std::optional<ContentHash> offered;
+  };
+
+  // Announces an upload that will be worth keeping. Not empty: what the client did wrong.
+  std::string offer(uint32_t upload, uint64_t total_bytes, const ContentHash& hash) {
+    if (std::string wrong = begin(upload, total_bytes, 0); !wrong.empty()) return wrong;
+    open_.at(upload).offered = hash;
+    return {};
+  }
+  // The same for an upload that need not be sent.
+  std::string complete(uint32_t upload, std::vector<std::byte> data) {
+    if (std::string wrong = begin(upload, data.size(), 0); !wrong.empty()) return wrong;
+    open_.at(upload).data = std::move(data);
+    return {};
+  }
 
   // Adds a chunk. Not empty: what the client did wrong, as a sentence.
   std::string add(uint32_t upload, uint64_t total_bytes, uint64_t offset_bytes,
                   std::span<const std::byte> chunk) {
-    auto it = open_.find(upload);
-    if (it == open_.end()) {
-      if (upload == 0 || total_bytes > kMaxBytes || offset_bytes != 0) {
-        return "An upload must have a number, begin at its start, and be at most 2 GiB long.";
-      }
-      if (open_.size() >= kMaxOpen) return "At most 4 uploads may be open at a time.";
-      it = open_.emplace(upload, Upload{total_bytes, {}}).first;
+    if (open_.count(upload) == 0) {
+      if (std::string wrong = begin(upload, total_bytes, offset_bytes); !wrong.empty()) return wrong;
     }
-    Upload& target = it->second;
+    Upload& target = open_.at(upload);
     if (total_bytes != target.total_bytes || offset_bytes != target.data.size() ||
         chunk.size() > target.total_bytes - target.data.size()) {
       return "A chunk of an upload does not follow the one before, or exceeds the announced length.";
@@ -38,21 +55,36 @@ class Uploads {
   }
 
   // Takes a finished upload; empty if there is none of that number, or if it is incomplete.
-  std::vector<std::byte> take(uint32_t upload) {
+  Taken take(uint32_t upload) {
     const auto it = open_.find(upload);
     if (it == open_.end()) return {};
     Upload taken = std::move(it->second);
     open_.erase(it);
+    announced_bytes_ -= taken.total_bytes;
     if (taken.data.size() != taken.total_bytes) return {};
-    return std::move(taken.data);
+    return {std::move(taken.data), taken.offered};
   }
 
  private:
   struct Upload {
-    uint64_t total_bytes;
+    uint64_t total_bytes = 0;
     std::vector<std::byte> data;
+    std::optional<ContentHash> offered;
   };
+  std::string begin(uint32_t upload, uint64_t total_bytes, uint64_t offset_bytes) {
+    if (upload == 0 || open_.count(upload) != 0 || total_bytes > kMaxBytes || offset_bytes != 0) {
+      return "An upload must have a number of its own, begin at its start, and be at most 2 GiB long.";
+    }
+    if (open_.size() >= kMaxOpen || total_bytes > 2 * kMaxBytes - announced_bytes_) {
+      return "At most 64 uploads of 4 GiB together may be open at a time.";
+    }
+    open_[upload].total_bytes = total_bytes;
+    announced_bytes_ += total_bytes;
+    return {};
+  }
+
   std::unordered_map<uint32_t, Upload> open_;
+  uint64_t announced_bytes_ = 0;
 };
 
 }  // namespace outboard::server

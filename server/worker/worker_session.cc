@@ -56,7 +56,14 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
             if (Status processed = process(backlog_worker_, command); !processed) return processed;
             return send_ready();
           },
-          [this](const Status& status) { fail_from_backlog(status); })) {}
+          [this](const Status& status) { fail_from_backlog(status); })) {
+  if (config_.content_folder.empty() || config_.content_bytes == 0) return;
+  auto content = ContentStore::open(config_.content_folder, config_.content_bytes);
+  if (content)
+    state_.content.emplace(std::move(*content));
+  else
+    log_.warn(content.error().message);
+}
 
 WorkerSession::~WorkerSession() { state_.callbacks.close(); }
 

@@ -28,6 +28,9 @@ struct SessionConfig {
   // Whether a context costs next to nothing; else facts that need one are asked for when a client
   // asks for them.
   bool contexts_are_cheap = false;
+  // Where to keep what clients send, and how much; see content_store.h. Empty: nowhere.
+  std::string content_folder;
+  uint64_t content_bytes = 0;
   wire::HelloInfo hello;
   // What kernels have printed since it was last asked; empty function: nobody listens.
   std::function<std::string()> take_output;

@@ -27,6 +27,7 @@ class Products:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("OUTBOARD_")}
         kept.pop("CUDA_VISIBLE_DEVICES", None)
         kept["OUTBOARD_CONFIG"] = "/dev/null"
+        kept["OUTBOARD_SERVER_CACHE_FOLDER"] = str(self.build / "tests/content")
         return {**kept, **self.settings}
 
     def _with_library(self, folder):
@@ -56,6 +57,8 @@ class Server:
         read_end, write_end = os.pipe()
         command = [products.server, "--driver", driver, "--log-level", "info", "--exit-with-parent", "--ready-fd",
                    str(write_end), *options]
+        if "--cache-folder" not in options:
+            command += ["--cache-folder", str(self._folder / "content")]
         for address in listen:
             command += ["--listen", address]
         with open(self._log_path, "wb") as log:

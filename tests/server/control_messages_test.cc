@@ -8,10 +8,11 @@
 namespace outboard::server::control {
 namespace {
 
-const SessionTotals kTotals{1, 2, 3, 4, 5, 6, 7, 8, 1ull << 40};
+const SessionTotals kTotals{1, 2, 3, 4, 5, 6, 7, 8, 1ull << 40, 10, 11};
 
 std::vector<Message> all_messages() {
-  return {Start{7, "lab", "/lib/libcuda.so.1", "It works.", std::string(20'000, 'h'), 3, "/var/log/x"},
+  return {Start{7, "lab", "/lib/libcuda.so.1", "It works.", std::string(20'000, 'h'), 3, "/var/log/x",
+                "/cache/1000", uint64_t{4} << 30},
           Stop{"The server is shutting down."},
           Serving{2},
           Progress{kTotals},

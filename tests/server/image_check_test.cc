@@ -101,8 +101,23 @@ TEST(Uploads, ChunksMustFollowOneAnother) {
   EXPECT_NE(uploads.add(1, 9, 4, bytes_of("x")), "");
   EXPECT_NE(uploads.add(1, 8, 4, bytes_of("efghi")), "");
   EXPECT_EQ(uploads.add(1, 8, 4, bytes_of("efgh")), "");
-  EXPECT_EQ(uploads.take(1), bytes_of("abcdefgh"));
-  EXPECT_TRUE(uploads.take(1).empty());
+  EXPECT_EQ(uploads.take(1).data, bytes_of("abcdefgh"));
+  EXPECT_TRUE(uploads.take(1).data.empty());
+}
+
+TEST(Uploads, WhatWasOfferedIsRememberedAndWhatIsKnownIsComplete) {
+  Uploads uploads;
+  const ContentHash hash = content_hash(bytes_of("abcd"));
+  EXPECT_EQ(uploads.offer(1, 4, hash), "");
+  EXPECT_NE(uploads.offer(1, 4, hash), "") << "the number is taken";
+  EXPECT_EQ(uploads.add(1, 4, 0, bytes_of("abcd")), "");
+  const Uploads::Taken sent = uploads.take(1);
+  EXPECT_EQ(sent.data, bytes_of("abcd"));
+  EXPECT_EQ(sent.offered, hash);
+  EXPECT_EQ(uploads.complete(2, bytes_of("abcd")), "");
+  const Uploads::Taken known = uploads.take(2);
+  EXPECT_EQ(known.data, bytes_of("abcd"));
+  EXPECT_FALSE(known.offered) << "it is stored already";
 }
 
 TEST(Uploads, AreBounded) {
@@ -111,8 +126,14 @@ TEST(Uploads, AreBounded) {
   EXPECT_NE(uploads.add(0, 1, 0, bytes_of("x")), "");
   for (uint32_t i = 1; i <= Uploads::kMaxOpen; ++i) EXPECT_EQ(uploads.add(i, 2, 0, bytes_of("x")), "");
   EXPECT_NE(uploads.add(99, 2, 0, bytes_of("x")), "");
-  EXPECT_TRUE(uploads.take(1).empty());  // incomplete, and given up
+  EXPECT_TRUE(uploads.take(1).data.empty());  // incomplete, and given up
   EXPECT_EQ(uploads.add(99, 2, 0, bytes_of("x")), "");
+  Uploads large;
+  EXPECT_EQ(large.add(1, Uploads::kMaxBytes, 0, bytes_of("x")), "");
+  EXPECT_EQ(large.add(2, Uploads::kMaxBytes, 0, bytes_of("x")), "");
+  EXPECT_NE(large.add(3, 1, 0, bytes_of("x")), "") << "together they are too large";
+  large.take(1);
+  EXPECT_EQ(large.add(3, 1, 0, bytes_of("x")), "");
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ ParsedOptions parse(std::vector<const char*> arguments) {
 class ServerOptionsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name :
-         {"OUTBOARD_SERVER_LISTEN", "OUTBOARD_SERVER_DRIVER", "OUTBOARD_LOG", "OUTBOARD_LOG_FILE"}) {
+    for (const char* name : {"OUTBOARD_SERVER_LISTEN", "OUTBOARD_SERVER_DRIVER",
+                             "OUTBOARD_SERVER_CACHE_FOLDER", "OUTBOARD_LOG", "OUTBOARD_LOG_FILE"}) {
       ::unsetenv(name);
     }
     ::setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
@@ -34,6 +34,23 @@ TEST_F(ServerOptionsTest, Defaults) {
   EXPECT_FALSE(parsed.options.name.empty());
   ::unsetenv("XDG_RUNTIME_DIR");
   EXPECT_EQ(parse({}).options.listen, std::vector<std::string>{"127.0.0.1:7070"});
+}
+
+TEST_F(ServerOptionsTest, WhatClientsSendIsKeptInTheUsersCacheUnlessToldOtherwise) {
+  ::setenv("HOME", "/home/lab", 1);
+  ::unsetenv("XDG_CACHE_HOME");
+  EXPECT_EQ(parse({}).options.cache_folder, "/home/lab/.cache/outboard/content");
+  EXPECT_EQ(parse({}).options.cache_bytes, uint64_t{4} << 30);
+  ::setenv("XDG_CACHE_HOME", "/cache", 1);
+  EXPECT_EQ(parse({}).options.cache_folder, "/cache/outboard/content");
+  ::setenv("OUTBOARD_SERVER_CACHE_FOLDER", "/big", 1);
+  EXPECT_EQ(parse({}).options.cache_folder, "/big");
+  EXPECT_EQ(parse({"--cache-folder", "/bigger"}).options.cache_folder, "/bigger");
+  EXPECT_EQ(parse({"--cache-size", "0"}).options.cache_bytes, 0u);
+  const ParsedOptions wrong = parse({"--cache-size", "much"});
+  EXPECT_FALSE(wrong.run);
+  EXPECT_NE(wrong.text.find("much"), std::string::npos) << wrong.text;
+  ::unsetenv("XDG_CACHE_HOME");
 }
 
 TEST_F(ServerOptionsTest, EverythingCanBeSaid) {
