@@ -1,6 +1,6 @@
 # The front door. Everything here is one line long; the work is done by deploy/tasks/*.sh and CMake.
 .DEFAULT_GOAL := release
-.PHONY: help setup setup-programs all release dev demo test asan tsan fuzz bench check format tidy clean
+.PHONY: help setup setup-programs all release dev demo test asan tsan fuzz coverage-report bench check format tidy clean
 
 release: ## Build the release preset into build/release (the default)
 	@deploy/tasks/build.sh release
@@ -21,6 +21,8 @@ tsan: ## Run the fast tests under ThreadSanitizer
 	@deploy/tasks/test.sh tsan -LE 'slow|program' $(TEST_ARGS)
 fuzz: ## Run every fuzz target for FUZZ_SECONDS each (60)
 	@deploy/tasks/fuzz.sh
+coverage-report: ## Run every test program, then print which calls which driver function
+	@deploy/tasks/coverage_report.sh
 bench: ## Run the benchmarks
 	@deploy/tasks/bench.sh
 check: ## Check formatting, include rules and house style

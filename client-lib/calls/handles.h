@@ -47,6 +47,10 @@ struct KindOf<CUmipmappedArray> {
   static constexpr auto value = wire::HandleKind::kMipmappedArray;
 };
 template <>
+struct KindOf<CUasyncCallbackHandle> {
+  static constexpr auto value = wire::HandleKind::kAsyncCallback;
+};
+template <>
 struct KindOf<CUmemoryPool> {
   static constexpr auto value = wire::HandleKind::kMemoryPool;
 };

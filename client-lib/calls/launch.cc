@@ -1,6 +1,7 @@
 // Kernel launches. The hot path of everything: no lock but the stream's, no allocation.
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/launch_attributes.h"
 #include "client-lib/calls/launch_parameters.h"
 #include "client-lib/calls/mirrored.h"
 #include "client-lib/session/client.h"
@@ -72,25 +73,6 @@ CUresult launch(Client& client, wire::LaunchKernelRequest& request, CUfunction f
   return client.call(request, reply);
 }
 
-// Events inside attributes are handles of the client; everything else is plain data.
-CUresult translate(Client& client, const CUlaunchAttribute& from, wire::LaunchAttribute* to) {
-  to->id = static_cast<uint32_t>(from.id);
-  CUlaunchAttributeValue value = from.value;
-  CUevent* event = nullptr;
-  if (from.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT) event = &value.programmaticEvent.event;
-  if (from.id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT) event = &value.launchCompletionEvent.event;
-  // The device's own handle of a graph node would have to be written back after the launch.
-  if (from.id == CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE) return CUDA_ERROR_NOT_SUPPORTED;
-  to->event = {};
-  if (event != nullptr) {
-    if (const CUresult result = find(client, *event, &to->event); result != CUDA_SUCCESS) return result;
-    *event = nullptr;
-  }
-  const auto bytes = std::as_bytes(std::span(&value, 1));
-  to->value.assign(bytes.begin(), bytes.end());
-  return CUDA_SUCCESS;
-}
-
 }  // namespace
 
 CUresult cuLaunchKernel(Client& client, CUfunction f, unsigned int gridDimX, unsigned int gridDimY,
@@ -132,11 +114,9 @@ CUresult cuLaunchKernelEx(Client& client, const CUlaunchConfig* config, CUfuncti
   auto& request = per_thread<wire::LaunchKernelRequest>();
   request.cooperative = false;
   request.parameters = {};
-  request.attributes.resize(config->numAttrs);
-  for (unsigned i = 0; i < config->numAttrs; ++i) {
-    const CUresult result = translate(client, config->attrs[i], &request.attributes[i]);
-    if (result != CUDA_SUCCESS) return result;
-  }
+  if (const CUresult result = translate_attributes(client, *config, &request.attributes);
+      result != CUDA_SUCCESS)
+    return result;
   request.grid_x = config->gridDimX;
   request.grid_y = config->gridDimY;
   request.grid_z = config->gridDimZ;
@@ -146,6 +126,33 @@ CUresult cuLaunchKernelEx(Client& client, const CUlaunchConfig* config, CUfuncti
   request.shared_bytes = config->sharedMemBytes;
   const CUstream stream = config->hStream != nullptr ? config->hStream : default_stream;
   return launch(client, request, f, stream, kernelParams, extra);
+}
+
+// Shapes, and what the devices must have in common, are for the driver to check.
+CUresult cuLaunchCooperativeKernelMultiDevice(Client& client, CUDA_LAUNCH_PARAMS* launchParamsList,
+                                              unsigned int numDevices, unsigned int flags) {
+  if (launchParamsList == nullptr || numDevices == 0 || numDevices > client.devices().server_count())
+    return CUDA_ERROR_INVALID_VALUE;
+  wire::LaunchCooperativeMultiDeviceRequest request;
+  request.flags = flags;
+  for (unsigned i = 0; i < numDevices; ++i) {
+    const CUDA_LAUNCH_PARAMS& from = launchParamsList[i];
+    const auto* function = find_function(client, from.function);
+    if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    wire::CooperativeLaunch part{
+        function->handle, from.gridDimX,  from.gridDimY,       from.gridDimZ,  from.blockDimX,
+        from.blockDimY,   from.blockDimZ, from.sharedMemBytes, wire::Handle{}, {}};
+    if (const CUresult result = find(client, from.hStream, &part.stream); result != CUDA_SUCCESS)
+      return result;
+    std::span<const std::byte> packed;
+    const CUresult result = pack_parameters(*function, from.kernelParams, nullptr, &packed);
+    if (result != CUDA_SUCCESS) return result;
+    part.parameters.assign(packed.begin(), packed.end());
+    request.launches.push_back(std::move(part));
+  }
+  for (unsigned i = 0; i < numDevices; ++i) client.count_launch();
+  wire::LaunchCooperativeMultiDeviceReply reply;
+  return client.call(request, reply);
 }
 
 }  // namespace outboard::client::calls

@@ -45,6 +45,17 @@ CUresult global_of(Client& client, CUlibrary library, const char* name, bool man
   return find_global(client, *module, context->handle, name, false, global);
 }
 
+// A library's module has the functions that the library has; the library's mutex is held.
+void list_functions(Client& client, const ModuleInfo& library, ModuleInfo& module) {
+  module.enumerated = library.enumerated;
+  for (const FunctionInfo* kernel : library.functions) {
+    FunctionInfo* function = client.modules().new_function(module, kernel->name);
+    function->layout_known = kernel->layout_known;
+    function->parameters = kernel->parameters;
+    function->parameter_bytes = kernel->parameter_bytes;
+  }
+}
+
 }  // namespace
 
 CUresult cuLibraryLoadData(Client& client, CUlibrary* library, const void* code, CUjit_option* jitOptions,
@@ -150,6 +161,7 @@ CUresult cuLibraryGetModule(Client& client, CUmodule* pMod, CUlibrary library) {
     client.forget_handle(HandleKind::kModule, module->handle);
     return result;
   }
+  list_functions(client, *info, *module);
   info->modules_by_context[context->handle.index] = module->handle;
   *pMod = to_application<CUmodule>(module->handle);
   return CUDA_SUCCESS;

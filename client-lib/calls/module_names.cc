@@ -86,7 +86,8 @@ CUresult bind_function(Client& client, ModuleInfo& module, const char* name, Fun
 CUresult find_global(Client& client, ModuleInfo& module, Handle context, const char* name, bool managed,
                      GlobalInfo* global) {
   std::lock_guard lock(module.mutex);
-  const std::pair<std::string, uint32_t> key(name, context.index);
+  // A managed variable is the same in all contexts, and is one only if the driver says so.
+  const std::pair<std::string, uint32_t> key(name, managed ? UINT32_MAX : context.index);
   if (const auto it = module.globals.find(key); it != module.globals.end()) {
     *global = it->second;
     return CUDA_SUCCESS;

@@ -4,7 +4,9 @@
 
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/launch_attributes.h"
 #include "client-lib/session/client.h"
+#include "protocol/wire/messages_occupancy_gen.h"
 
 namespace outboard::client::calls {
 namespace {
@@ -49,7 +51,44 @@ CUresult best_block_size(Client& client, int* min_grid, int* best_block, CUfunct
   return CUDA_SUCCESS;
 }
 
+// `potential`: the largest cluster, else how many clusters.
+CUresult ask_clusters(Client& client, int* answer, CUfunction f, const CUlaunchConfig* config,
+                      bool potential) {
+  if (answer == nullptr || config == nullptr || (config->numAttrs != 0 && config->attrs == nullptr))
+    return CUDA_ERROR_INVALID_VALUE;
+  if (!client.has_current_context()) return CUDA_ERROR_INVALID_CONTEXT;
+  const auto* function = find_function(client, f);
+  if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  wire::OccupancyClustersRequest request;
+  if (const CUresult result = translate_attributes(client, *config, &request.attributes);
+      result != CUDA_SUCCESS)
+    return result;
+  request.function = function->handle;
+  request.potential = potential;
+  request.grid_x = config->gridDimX;
+  request.grid_y = config->gridDimY;
+  request.grid_z = config->gridDimZ;
+  request.block_x = config->blockDimX;
+  request.block_y = config->blockDimY;
+  request.block_z = config->blockDimZ;
+  request.shared_bytes = config->sharedMemBytes;
+  wire::OccupancyClustersReply reply;
+  const CUresult result = client.call(request, reply);
+  if (result == CUDA_SUCCESS) *answer = reply.value;
+  return result;
+}
+
 }  // namespace
+
+CUresult cuOccupancyMaxActiveClusters(Client& client, int* numClusters, CUfunction func,
+                                      const CUlaunchConfig* config) {
+  return ask_clusters(client, numClusters, func, config, false);
+}
+
+CUresult cuOccupancyMaxPotentialClusterSize(Client& client, int* clusterSize, CUfunction func,
+                                            const CUlaunchConfig* config) {
+  return ask_clusters(client, clusterSize, func, config, true);
+}
 
 CUresult cuOccupancyMaxPotentialBlockSize(Client& client, int* minGridSize, int* blockSize, CUfunction func,
                                           CUoccupancyB2DSize blockSizeToDynamicSMemSize,

@@ -142,6 +142,11 @@ CUresult cuStreamAddCallback(Client& client, CUstream hStream, CUstreamCallback 
   });
 }
 
+// CUDA 10.0 had no modes; its captures behave as global ones.
+CUresult cuStreamBeginCapture(Client& client, CUstream hStream) {
+  return cuStreamBeginCapture_v2(client, hStream, CU_STREAM_CAPTURE_MODE_GLOBAL);
+}
+
 CUresult cuStreamGetCaptureInfo(Client& client, CUstream hStream, CUstreamCaptureStatus* captureStatus_out,
                                 cuuint64_t* id_out) {
   return capture_info(client, hStream, {captureStatus_out, id_out, nullptr, nullptr, nullptr, nullptr});

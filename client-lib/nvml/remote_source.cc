@@ -10,6 +10,7 @@ namespace {
 enum Attribute : int32_t {
   kClockRateKhz = 13,
   kMultiprocessors = 16,
+  kEcc = 32,
   kMemoryClockKhz = 36,
   kMemoryBusBits = 37,
   kPciBus = 33,
@@ -18,6 +19,22 @@ enum Attribute : int32_t {
   kComputeMajor = 75,
   kComputeMinor = 76,
 };
+
+// Null for a sensor of a later version.
+std::optional<unsigned>* sensor_of(Sensors& sensors, int32_t id) {
+  switch (static_cast<wire::Sensor>(id)) {
+    case wire::Sensor::kBusyPercent: return &sensors.busy_percent;
+    case wire::Sensor::kMemoryBusyPercent: return &sensors.memory_busy_percent;
+    case wire::Sensor::kTemperatureC: return &sensors.temperature_c;
+    case wire::Sensor::kPowerMilliwatts: return &sensors.power_milliwatts;
+    case wire::Sensor::kPowerLimitMilliwatts: return &sensors.power_limit_milliwatts;
+    case wire::Sensor::kFanPercent: return &sensors.fan_percent;
+    case wire::Sensor::kSmClockMhz: return &sensors.sm_clock_mhz;
+    case wire::Sensor::kMemoryClockMhz: return &sensors.memory_clock_mhz;
+    case wire::Sensor::kPerformanceState: return &sensors.performance_state;
+  }
+  return nullptr;
+}
 
 int64_t attribute(const wire::DeviceSnapshot& device, int32_t id) {
   auto found = std::find_if(device.attributes.begin(), device.attributes.end(),
@@ -38,6 +55,7 @@ DeviceFacts facts_of(const wire::DeviceSnapshot& device) {
   facts.total_bytes = device.total_memory_bytes;
   facts.sm_clock_mhz = static_cast<uint32_t>(attribute(device, kClockRateKhz) / 1000);
   facts.memory_clock_mhz = static_cast<uint32_t>(attribute(device, kMemoryClockKhz) / 1000);
+  facts.ecc = attribute(device, kEcc) != 0;
   facts.memory_bus_bits = static_cast<uint32_t>(attribute(device, kMemoryBusBits));
   return facts;
 }
@@ -65,9 +83,7 @@ int RemoteSource::cuda_driver_version() const {
 
 Result<MemoryUse> RemoteSource::memory(size_t device) {
   std::lock_guard lock(mutex_);
-  if (clock_.now() - asked_at_ >= kFreshFor) {
-    if (auto fresh = refresh(); !fresh) return fail(fresh);
-  }
+  if (auto fresh = refresh_if_stale(); !fresh) return fail(fresh);
   if (device >= welcome_.devices.size())
     return fail(ErrorKind::kDisconnected, "The server no longer has device " + std::to_string(device) + ".");
   const auto& now = welcome_.devices[device];
@@ -75,12 +91,31 @@ Result<MemoryUse> RemoteSource::memory(size_t device) {
   return MemoryUse{now.total_memory_bytes, now.total_memory_bytes - free_bytes};
 }
 
-Result<BusyPercent> RemoteSource::busy(size_t) {
-  return fail(ErrorKind::kUnsupported, "The server does not report utilisation yet.");
+Result<Sensors> RemoteSource::sensors(size_t device) {
+  std::lock_guard lock(mutex_);
+  if (auto fresh = refresh_if_stale(); !fresh) return fail(fresh);
+  Sensors sensors;
+  if (device >= welcome_.devices.size()) return sensors;
+  for (const wire::AttributeValue& entry : welcome_.devices[device].sensors) {
+    if (std::optional<unsigned>* sensor = sensor_of(sensors, entry.id))
+      *sensor = static_cast<unsigned>(std::clamp<int64_t>(entry.value, 0, UINT32_MAX));
+  }
+  return sensors;
 }
 
-Result<std::vector<ProcessUse>> RemoteSource::processes(size_t) {
-  return fail(ErrorKind::kUnsupported, "The server does not report other sessions to a client.");
+Result<std::vector<ProcessUse>> RemoteSource::processes(size_t device) {
+  std::lock_guard lock(mutex_);
+  if (auto fresh = refresh_if_stale(); !fresh) return fail(fresh);
+  std::vector<ProcessUse> found;
+  for (const wire::ProcessInfo& process : welcome_.processes) {
+    if (process.device == device)
+      found.push_back({process.process_id, process.memory_bytes, process.process_name});
+  }
+  return found;
+}
+
+Status RemoteSource::refresh_if_stale() {
+  return clock_.now() - asked_at_ < kFreshFor ? Status() : refresh();
 }
 
 Status RemoteSource::refresh() {

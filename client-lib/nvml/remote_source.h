@@ -26,12 +26,13 @@ class RemoteSource final : public Source {
   int cuda_driver_version() const override;
   const std::vector<DeviceFacts>& devices() const override { return facts_; }
   Result<MemoryUse> memory(size_t device) override;
-  Result<BusyPercent> busy(size_t device) override;
+  Result<Sensors> sensors(size_t device) override;
   Result<std::vector<ProcessUse>> processes(size_t device) override;
 
  private:
   RemoteSource(Greet greet, const Clock& clock) : greet_(std::move(greet)), clock_(clock) {}
-  Status refresh();  // mutex_ held, or before anybody else knows the object
+  Status refresh_if_stale();  // mutex_ held
+  Status refresh();           // mutex_ held, or before anybody else knows the object
 
   const Greet greet_;
   const Clock& clock_;

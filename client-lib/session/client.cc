@@ -256,6 +256,14 @@ void Client::take_notice(const wire::Notice& notice) {
     host_functions_.reached(notice.number);
   } else if (notice.kind == wire::Notice::Kind::kHostFunctionGone) {
     host_functions_.gone(notice.number);
+  } else if (notice.kind == wire::Notice::Kind::kDriverLog) {
+    notifications_.driver_logged(static_cast<CUlogLevel>(notice.number), notice.text);
+  } else if (notice.kind == wire::Notice::Kind::kDevice) {
+    CUasyncNotificationInfo info{};
+    info.type = static_cast<CUasyncNotificationType>(notice.type);
+    info.info.overBudget.bytesOverBudget = notice.bytes;
+    notifications_.device_said(
+        Handle{static_cast<uint32_t>(notice.number), static_cast<uint32_t>(notice.number >> 32)}, info);
   } else {
     options_.log.warn(text("The server says: ", printable(notice.text, limits::kMessageBytes)));
   }

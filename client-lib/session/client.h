@@ -16,6 +16,7 @@
 #include "client-lib/session/command_sorts.h"
 #include "client-lib/session/host_functions.h"
 #include "client-lib/session/mirrors.h"
+#include "client-lib/session/notifications.h"
 #include "client-lib/session/session.h"
 #include "client-lib/state/captures.h"
 #include "client-lib/state/contexts.h"
@@ -28,6 +29,7 @@
 #include "client-lib/state/reference_counts.h"
 #include "client-lib/state/stream_activity.h"
 #include "client-lib/state/thread_state.h"
+#include "protocol/abi/coredump_settings.h"
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/abi/export_tables.h"
 #include "protocol/base/log.h"
@@ -169,6 +171,8 @@ class Client {
   // For calls that could interfere with a capture: what they have to return instead of doing it, if a
   // capture forbids the calling thread so. The captures are spoilt.
   CUresult check_captures();
+  Notifications& notifications() { return notifications_; }
+  abi::CoredumpSettings& coredump_settings() { return coredump_settings_; }
 
   // Null when the thread has no current context, or a destroyed one.
   ContextInfo* current_context() { return context(thread().current()); }
@@ -205,7 +209,13 @@ class Client {
   CUresult before_sending(const Request& request) {
     if (!mirrors_.any()) [[likely]]
       return CUDA_SUCCESS;
-    if constexpr (Request::kTouchesMemory) return mirrors_.hand_over(stream_of(request));
+    if constexpr (requires { request.launches; }) {
+      for (const auto& part : request.launches) {
+        if (const CUresult given = mirrors_.hand_over(part.stream); given != CUDA_SUCCESS) return given;
+      }
+    } else if constexpr (Request::kTouchesMemory) {
+      return mirrors_.hand_over(stream_of(request));
+    }
     if constexpr (Request::kOpcode == wire::Opcode::kEventRecord ||
                   Request::kOpcode == wire::Opcode::kEventRecordWithFlags) {
       mirrors_.event_recorded(request.hEvent, request.hStream);
@@ -292,6 +302,8 @@ class Client {
   GraphStore graphs_;
   Captures captures_;
   HostFunctions host_functions_;
+  Notifications notifications_;
+  abi::CoredumpSettings coredump_settings_;
   std::unique_ptr<ExportHost> export_host_;
   std::unique_ptr<abi::ExportTables> export_tables_;
 };

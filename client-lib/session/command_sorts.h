@@ -47,7 +47,11 @@ constexpr CommandSort sort_of(wire::Opcode opcode, bool has_stream) {
     // They change what a wait for any stream may answer.
     case Opcode::kStreamBeginCaptureV2:
     case Opcode::kStreamBeginCaptureToGraph:
-    case Opcode::kStreamEndCapture: return CommandSort::kAnywhere;
+    case Opcode::kStreamEndCapture:
+    // Their streams stand inside, or are all of a context's.
+    case Opcode::kLaunchCooperativeMultiDevice:
+    case Opcode::kCtxWaitEvent:
+    case Opcode::kGreenCtxWaitEvent: return CommandSort::kAnywhere;
     default: return has_stream ? CommandSort::kVisible : CommandSort::kNoWork;
   }
 }

@@ -4,19 +4,29 @@
 
 #include "client-lib/session/client.h"
 #include "client-lib/session/host_function_thread.h"
+#include "client-lib/shim/call_log.h"
 #include "client-lib/shim/process.h"
 #include "protocol/base/bytes.h"
 
 namespace outboard::client {
+namespace {
+
+void count(Client& client, const char* symbol) {
+  client.count_call();
+  if (CallLog* log = CallLog::instance()) [[unlikely]]
+    log->note(symbol);
+}
+
+}  // namespace
 
 Entry::Entry(const char* symbol) : client_(process_client()), symbol_(symbol) {
-  client_.count_call();
+  count(client_, symbol);
   result_ = client_.gate();
   if (ok() && on_host_function_thread()) result_ = CUDA_ERROR_NOT_PERMITTED;
 }
 
 Entry::Entry(const char* symbol, BeforeInit) : client_(process_client()), symbol_(symbol) {
-  client_.count_call();
+  count(client_, symbol);
 }
 
 CUresult Entry::check_captures() { return client_.check_captures(); }

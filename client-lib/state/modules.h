@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "protocol/abi/launch_parts.h"
 #include "protocol/wire/handle.h"
 
 namespace outboard::client {
@@ -52,6 +53,7 @@ struct FunctionInfo {
   std::vector<FunctionParameter> parameters;
   uint32_t parameter_bytes = 0;  // of the packed buffer
   FunctionAttributes attributes;
+  abi::LaunchParts parts;  // of cuLaunch and its relatives
   bool is_kernel = false;  // of a library, not yet tied to a context
   // Of a kernel: its functions by context index, as cuKernelGetFunction gave them. Guarded by the
   // module's mutex.

@@ -47,6 +47,7 @@ _outboard_generated(OUTBOARD_GEN_DISPATCH_SOURCES
 _outboard_generated(OUTBOARD_GEN_DRIVER_API_SOURCES server/device/driver_api_gen.cc)
 _outboard_generated(OUTBOARD_GEN_SOFTGPU_WEAK_SOURCES server/softgpu/driver/weak_exports_@_gen.cc)
 _outboard_generated(OUTBOARD_GEN_TEST_SOURCES tests/wire/messages_@_gen_test.cc)
+_outboard_generated(OUTBOARD_GEN_CALL_TEST_SOURCES tests/client/generated_calls_gen.cc)
 _outboard_generated(_headers
   protocol/abi/cuda_abi_gen.h protocol/abi/error_names_gen.h protocol/abi/proc_table_gen.h
   protocol/wire/opcodes_gen.h protocol/wire/records_gen.h protocol/wire/messages_@_gen.h
@@ -62,7 +63,7 @@ add_custom_command(
   OUTPUT "${_stamp}"
   BYPRODUCTS ${_headers} ${OUTBOARD_GEN_ABI_SOURCES} ${OUTBOARD_GEN_WIRE_SOURCES} ${OUTBOARD_GEN_CLIENT_SOURCES}
              ${OUTBOARD_GEN_CLIENT_EXPORT_SOURCES} ${OUTBOARD_GEN_DISPATCH_SOURCES} ${OUTBOARD_GEN_DRIVER_API_SOURCES}
-             ${OUTBOARD_GEN_SOFTGPU_WEAK_SOURCES} ${OUTBOARD_GEN_TEST_SOURCES}
+             ${OUTBOARD_GEN_SOFTGPU_WEAK_SOURCES} ${OUTBOARD_GEN_TEST_SOURCES} ${OUTBOARD_GEN_CALL_TEST_SOURCES}
   COMMAND "${CMAKE_COMMAND}" -E env PYTHONDONTWRITEBYTECODE=1 "${OUTBOARD_PYTHON}" "${_codegen}/generate.py"
           --registry "${_registry}" --output "${OUTBOARD_GEN_DIR}" --stamp "${_stamp}"
   DEPENDS ${_inputs}

@@ -11,6 +11,7 @@ namespace outboard::cli {
 
 int run_command(const RunOptions& options);
 int devices_command(const DevicesOptions& options);
+int smi_command(const SmiOptions& options);
 int doctor_command(const DoctorOptions& options);  // 1 when a check failed
 int version_command(const VersionOptions& options);
 

@@ -29,6 +29,7 @@ namespace {
 struct Execute {
   int operator()(const RunOptions& options) const { return run_command(options); }
   int operator()(const DevicesOptions& options) const { return devices_command(options); }
+  int operator()(const SmiOptions& options) const { return smi_command(options); }
   int operator()(const DoctorOptions& options) const { return doctor_command(options); }
   int operator()(const VersionOptions& options) const { return version_command(options); }
   int operator()(const PrintAndExit& print) const {

@@ -35,6 +35,7 @@ class RunFormatter : public CLI::Formatter {
 struct Raw {
   RunOptions run;
   DevicesOptions devices;
+  SmiOptions smi;
   DoctorOptions doctor;
   VersionOptions version;
   bool quiet = false;
@@ -89,6 +90,39 @@ CLI::App* add_run(CLI::App& app, Raw& raw) {
   return run;
 }
 
+// "csv", "csv,noheader", "csv,noheader,nounits"...
+void set_smi_format(const std::string& words, SmiFormat& format) {
+  bool csv = false;
+  for (const std::string& word : CLI::detail::split(words, ',')) {
+    if (word == "csv") {
+      csv = true;
+    } else if (word == "noheader") {
+      format.header = false;
+    } else if (word == "nounits") {
+      format.units = false;
+    } else {
+      throw CLI::ValidationError("--format", "\"" + word + "\" is none of csv, noheader and nounits.");
+    }
+  }
+  if (!csv) throw CLI::ValidationError("--format", "it has to contain csv, the only format there is.");
+}
+
+void add_smi(CLI::App& app, Raw& raw) {
+  CLI::App* smi = app.add_subcommand("smi", "Show devices and your processes on them, as nvidia-smi does");
+  add_server_option(*smi, raw.smi.server,
+                    "default: OUTBOARD_SERVER, the configuration file, this machine's own");
+  smi->add_flag("-L,--list-gpus", raw.smi.list, "One line for each device");
+  smi->add_option("--query-gpu", raw.smi.query, "Fields to print, for example name,memory.used")
+      ->delimiter(',')
+      ->option_text("FIELDS")
+      ->excludes("-L");
+  smi->add_option_function<std::string>(
+         "--format", [&raw](const std::string& words) { set_smi_format(words, raw.smi.format); },
+         "csv, and of noheader and nounits what is wanted")
+      ->option_text("csv[,noheader][,nounits]")
+      ->needs("--query-gpu");
+}
+
 Command to_command(const CLI::App& app, Raw& raw) {
   if (app.got_subcommand("run")) {
     if (raw.quiet) raw.run.summary = Summary::kQuiet;
@@ -96,6 +130,7 @@ Command to_command(const CLI::App& app, Raw& raw) {
     return raw.run;
   }
   if (app.got_subcommand("devices")) return raw.devices;
+  if (app.got_subcommand("smi")) return raw.smi;
   if (app.got_subcommand("doctor")) return raw.doctor;
   return raw.version;
 }
@@ -137,6 +172,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   devices->add_option("--driver", raw.devices.driver, "Driver of the private server: auto, softgpu or a path")
       ->type_name("DRIVER");
   add_output_option(*devices, raw.devices.format);
+  add_smi(app, raw);
   CLI::App* doctor =
       app.add_subcommand("doctor", "Say what works on this machine, and what to do about what does not");
   add_server_option(*doctor, raw.doctor.server,
@@ -151,7 +187,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   if (first == "--version") return raw.version;
   if (!first.starts_with("-") && !has_command(app, first)) {
     return usage_error("there is no command \"" + first +
-                       "\"; the commands are run, devices, doctor and version.");
+                       "\"; the commands are run, devices, smi, doctor and version.");
   }
 
   const int program_at = std::min(find_program(argc, argv), argc);

@@ -41,6 +41,19 @@ struct DevicesOptions {
   OutputFormat format = OutputFormat::kTable;
 };
 
+// How `outboard smi --query-gpu` prints: nvidia-smi's --format=csv[,noheader][,nounits].
+struct SmiFormat {
+  bool header = true;
+  bool units = true;
+};
+
+struct SmiOptions {
+  std::optional<std::string> server;
+  bool list = false;               // -L
+  std::vector<std::string> query;  // --query-gpu: fields; empty: the table
+  SmiFormat format;
+};
+
 struct DoctorOptions {
   std::optional<std::string> server;
   std::vector<std::string> programs;  // programs to look at, as `run` would find them
@@ -57,7 +70,8 @@ struct PrintAndExit {
   int exit_code = 0;  // not 0: a usage error, for standard error
 };
 
-using Command = std::variant<RunOptions, DevicesOptions, DoctorOptions, VersionOptions, PrintAndExit>;
+using Command =
+    std::variant<RunOptions, DevicesOptions, SmiOptions, DoctorOptions, VersionOptions, PrintAndExit>;
 
 // Everything from PROGRAM on (or from "--" on) belongs to the program, options included.
 Command parse_command_line(int argc, const char* const* argv);

@@ -32,6 +32,7 @@ inline constexpr std::chrono::milliseconds kWelcomeTime{60000};
 inline constexpr size_t kNameBytes = 256;                // host, process, server and device names
 inline constexpr size_t kMessageBytes = 4096;            // refusals, goodbyes, notices: sentences for people
 inline constexpr size_t kNoticeOutputBytes = 32u << 10;  // what a kernel printed, per notice
+inline constexpr size_t kProcesses = 256;                // in one welcome
 inline constexpr size_t kDevices = 64;                   // in one welcome
 inline constexpr size_t kDeviceAttributes = 1024;        // per device; CUDA 13.0 has about 150
 inline constexpr size_t kAddressHoles = 64;              // in one hello

@@ -34,7 +34,8 @@ GRAPHICS_STAND_INS = {
     " typedef VdpStatus VdpGetProcAddress(VdpDevice, VdpFuncId, void **);",
 }
 OURS = r"CU|cu|GL|EGL|Vdp"  # how the names of these headers' types begin; the C library's begin otherwise
-VERSION_HEADERS = ["cudaTypedefs.h", "cudaProfilerTypedefs.h"]
+VERSION_HEADERS = ["cudaTypedefs.h", "cudaProfilerTypedefs.h", "cudaGLTypedefs.h", "cudaEGLTypedefs.h",
+                   "cudaVDPAUTypedefs.h"]
 
 
 class Reader:
@@ -226,13 +227,13 @@ def _constants(clang, source, includes):
     return dict(sorted(found.items()))
 
 
-def _versions(clang, includes):
+def _versions(clang, includes, functions):
     """Name -> the driver versions in which it got a new meaning, as (version, per-thread variant?)."""
     tree = _syntax_tree(clang, _includes(VERSION_HEADERS), includes, READINGS["internal"])
     versions = {}
     for node in tree["inner"]:
         match = node["kind"] == "TypedefDecl" and re.fullmatch(r"PFN_(\w+?)_v(\d+)(_ptds|_ptsz)?", node["name"])
-        if match:
+        if match and match.group(1) in functions:  # not those of other systems
             entry = versions.setdefault(match.group(1), {"plain": [], "per_thread": []})
             entry["per_thread" if match.group(3) else "plain"].append(int(match.group(2)))
     return {name: {k: sorted(set(v)) for k, v in entry.items() if v} for name, entry in sorted(versions.items())}
@@ -285,7 +286,7 @@ def extract(toolkit, clang):
             "constants": constants,
             "types": graphics.types,
             "functions": {name: graphics.functions[name] for name in sorted(exports + graphics_exports)},
-            "versions": _versions(clang, includes),
+            "versions": _versions(clang, includes, graphics.functions),
             "exports": exports,
             "graphics_exports": graphics_exports,
         }

@@ -112,6 +112,15 @@ struct Device {
   leastStreamPriority @9 :Int32;
   greatestStreamPriority @10 :Int32;
   contextApiVersion @11 :UInt32;
+  sensors @12 :List(AttributeValue);  # Sensor of handshake.h; in answers to queries
+}
+
+# Of the client's own user and machine.
+struct Process {
+  id @0 :UInt32;
+  name @1 :Text;
+  device @2 :UInt32;  # index in Welcome.devices
+  memoryBytes @3 :UInt64;
 }
 
 struct Welcome {
@@ -125,6 +134,7 @@ struct Welcome {
   granted @7 :Lease;
   addressRange @8 :AddressRange;  # where the session's device memory lies; size 0: anywhere
   devices @9 :List(Device);
+  processes @10 :List(Process);  # in answers to queries
 }
 
 struct Refusal {
@@ -146,7 +156,20 @@ struct Notice {
     hostFunction @2 :UInt64;  # a stream has reached the host function that was launched under this
                               # number, and waits for HostFunctionDone
     hostFunctionGone @3 :UInt64;  # no stream will reach that number any more
+    driverLog @4 :DriverLog;  # only to a client that subscribed (LogsSubscribe)
+    device @5 :DeviceNotice;  # only for a callback that the client registered
   }
+}
+
+struct DriverLog {
+  level @0 :UInt32;  # CUlogLevel
+  text @1 :Text;
+}
+
+struct DeviceNotice {
+  callback @0 :UInt64;  # index and generation (upper half) of the handle that it was registered under
+  type @1 :UInt32;      # CUasyncNotificationType
+  bytes @2 :UInt64;     # over the budget
 }
 
 struct Heartbeat {

@@ -36,10 +36,16 @@ struct Notice {
     kDeviceOutput = 1,      // what a kernel printed, for the client's standard output
     kHostFunction = 2,      // a stream waits until the client has run host function `number`
     kHostFunctionGone = 3,  // no stream will reach that number any more
+    kDriverLog = 4,         // a message of the driver's log, to a client that subscribed
+    kDevice = 5,            // what the driver says of a device, to the callback that the client registered
   };
   Kind kind = Kind::kMessage;
-  std::string text;     // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
-  uint64_t number = 0;  // of host functions: what the client called them
+  std::string text;  // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
+  // Of host functions: what the client called them. Of kDriverLog: the CUlogLevel. Of kDevice: index
+  // and generation (upper half) of the callback's handle.
+  uint64_t number = 0;
+  uint32_t type = 0;   // of kDevice: CUasyncNotificationType...
+  uint64_t bytes = 0;  // ...and how many bytes the program has over its budget
 };
 
 // An acknowledgement without commands or replies, and the answer to "are you there?".

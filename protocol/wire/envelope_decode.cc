@@ -106,6 +106,7 @@ DeviceSnapshot device(schema::Device::Reader from) {
   out.least_stream_priority = from.getLeastStreamPriority();
   out.greatest_stream_priority = from.getGreatestStreamPriority();
   out.context_api_version = from.getContextApiVersion();
+  out.sensors = attributes("list of sensors", from.getSensors());
   return out;
 }
 
@@ -123,6 +124,11 @@ WelcomeInfo welcome(schema::Welcome::Reader from) {
   const auto devices = from.getDevices();
   check_limit("list of devices", devices.size(), limits::kDevices);
   for (const auto each : devices) out.devices.push_back(device(each));
+  const auto processes = from.getProcesses();
+  check_limit("list of processes", processes.size(), limits::kProcesses);
+  for (const auto each : processes)
+    out.processes.push_back(
+        {each.getId(), name("process name", each.getName()), each.getDevice(), each.getMemoryBytes()});
   return out;
 }
 
@@ -130,6 +136,14 @@ Notice notice(schema::Notice::Reader from) {
   if (from.isMessage()) return {Notice::Kind::kMessage, sentence("message", from.getMessage()), 0};
   if (from.isHostFunction()) return {Notice::Kind::kHostFunction, {}, from.getHostFunction()};
   if (from.isHostFunctionGone()) return {Notice::Kind::kHostFunctionGone, {}, from.getHostFunctionGone()};
+  if (from.isDriverLog()) {
+    const auto log = from.getDriverLog();
+    return {Notice::Kind::kDriverLog, sentence("message of the driver", log.getText()), log.getLevel()};
+  }
+  if (from.isDevice()) {
+    const auto device = from.getDevice();
+    return {Notice::Kind::kDevice, {}, device.getCallback(), device.getType(), device.getBytes()};
+  }
   if (!from.isDeviceOutput()) throw Violation{"It is a notice of a kind that this version does not know."};
   const auto bytes = from.getDeviceOutput();
   check_limit("device output", bytes.size(), limits::kNoticeOutputBytes);

@@ -51,6 +51,15 @@ class Encoder {
       out.setHostFunctionGone(from.number);
     } else if (from.kind == Notice::Kind::kMessage) {
       out.setMessage(cut(from.text, limits::kMessageBytes, storage_));
+    } else if (from.kind == Notice::Kind::kDriverLog) {
+      auto log = out.initDriverLog();
+      log.setLevel(static_cast<uint32_t>(from.number));
+      log.setText(cut(from.text, limits::kMessageBytes, storage_));
+    } else if (from.kind == Notice::Kind::kDevice) {
+      auto device = out.initDevice();
+      device.setCallback(from.number);
+      device.setType(from.type);
+      device.setBytes(from.bytes);
     } else {
       const auto bytes = as_bytes(std::string_view(from.text).substr(0, limits::kNoticeOutputBytes));
       out.setDeviceOutput({reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()});
@@ -88,6 +97,14 @@ class Encoder {
     const size_t devices = std::min(from.devices.size(), limits::kDevices);
     auto list = out.initDevices(static_cast<unsigned>(devices));
     for (unsigned i = 0; i < devices; ++i) device(from.devices[i], list[i]);
+    const size_t processes = std::min(from.processes.size(), limits::kProcesses);
+    auto running = out.initProcesses(static_cast<unsigned>(processes));
+    for (unsigned i = 0; i < processes; ++i) {
+      running[i].setId(from.processes[i].process_id);
+      running[i].setName(name(from.processes[i].process_name));
+      running[i].setDevice(from.processes[i].device);
+      running[i].setMemoryBytes(from.processes[i].memory_bytes);
+    }
   }
 
  private:
@@ -129,6 +146,7 @@ class Encoder {
     out.setLeastStreamPriority(from.least_stream_priority);
     out.setGreatestStreamPriority(from.greatest_stream_priority);
     out.setContextApiVersion(from.context_api_version);
+    attributes(from.sensors, out.initSensors(count(from.sensors)));
   }
 
   schema::Envelope::Builder root_;

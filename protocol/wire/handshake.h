@@ -61,6 +61,28 @@ struct AttributeValue {
   friend bool operator==(const AttributeValue&, const AttributeValue&) = default;
 };
 
+// What the server's management library knows of a device at this moment. Numbers on the wire.
+enum class Sensor : int32_t {
+  kBusyPercent = 1,
+  kMemoryBusyPercent = 2,
+  kTemperatureC = 3,
+  kPowerMilliwatts = 4,
+  kPowerLimitMilliwatts = 5,
+  kFanPercent = 6,
+  kSmClockMhz = 7,
+  kMemoryClockMhz = 8,
+  kPerformanceState = 9,
+};
+
+// A process of the client's own user and machine that uses devices of the server.
+struct ProcessInfo {
+  uint32_t process_id = 0;
+  std::string process_name;
+  uint32_t device = 0;  // its place among the welcome's devices
+  uint64_t memory_bytes = 0;
+  friend bool operator==(const ProcessInfo&, const ProcessInfo&) = default;
+};
+
 // One device, so completely that a client answers every question about it by itself.
 struct DeviceSnapshot {
   std::string name;
@@ -74,7 +96,8 @@ struct DeviceSnapshot {
   std::vector<AttributeValue> limits;      // CUlimit -> value of a fresh primary context
   int32_t least_stream_priority = 0;
   int32_t greatest_stream_priority = 0;
-  uint32_t context_api_version = 0;  // cuCtxGetApiVersion of a primary context
+  uint32_t context_api_version = 0;     // cuCtxGetApiVersion of a primary context
+  std::vector<AttributeValue> sensors;  // Sensor -> value, what is known; answers to queries only
 };
 
 struct WelcomeInfo {
@@ -88,6 +111,7 @@ struct WelcomeInfo {
   LeaseTerms granted;
   AddressHole address_range;            // where the session's device memory lies; size 0: anywhere
   std::vector<DeviceSnapshot> devices;  // at most limits::kDevices
+  std::vector<ProcessInfo> processes;   // at most limits::kProcesses; answers to queries only
 };
 
 // The client's side: sends the hello and waits for the answer until `deadline`. A refusal becomes

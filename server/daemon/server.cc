@@ -41,6 +41,23 @@ bool readable(int fd, int timeout_ms) {
   return ready > 0;
 }
 
+// A user sees the processes of its own on its own machine, as on a local device.
+std::vector<wire::ProcessInfo> processes_of(const Visitor& visitor,
+                                            const std::vector<std::unique_ptr<SessionRecord>>& sessions) {
+  std::vector<wire::ProcessInfo> found;
+  for (const auto& session : sessions) {
+    const bool own = session->user == visitor.peer.uid && session->hello.host_name == visitor.hello.host_name;
+    if (!own || session->hello.purpose == wire::SessionPurpose::kQuery) continue;
+    const auto& memory = session->totals.device_memory_bytes;
+    for (size_t device = 0; device < memory.size(); ++device) {
+      if (memory[device] == 0) continue;
+      found.push_back({session->hello.process_id, session->hello.process_name, static_cast<uint32_t>(device),
+                       memory[device]});
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 Server::Server(ServerOptions options, Logger log, const Clock& clock)
@@ -170,7 +187,10 @@ void Server::admit(Visitor visitor) {
                              .log_level = static_cast<uint32_t>(options_.log.level),
                              .log_file = options_.log.file_path,
                              .content_folder = content_folder(options_, visitor.peer),
-                             .content_bytes = options_.cache_bytes};
+                             .content_bytes = options_.cache_bytes,
+                             .processes = visitor.hello.purpose == wire::SessionPurpose::kQuery
+                                              ? processes_of(visitor, sessions_)
+                                              : std::vector<wire::ProcessInfo>()};
   if (Status sent = control::send(worker->control_fd(), start); !sent) {
     return refuse(ErrorKind::kInternal,
                   "Its worker process could not be told what to do: " + sent.error().message);
@@ -179,6 +199,8 @@ void Server::admit(Visitor visitor) {
   sessions_.push_back(std::make_unique<SessionRecord>(SessionRecord{.id = id,
                                                                     .client = client,
                                                                     .started = clock_.now(),
+                                                                    .user = visitor.peer.uid,
+                                                                    .hello = visitor.hello,
                                                                     .worker = std::move(*worker),
                                                                     .transport = std::move(visitor.transport),
                                                                     .welcomed = false,

@@ -18,6 +18,8 @@ struct SessionRecord {
   uint64_t id = 0;
   std::string client;  // "bench (process 4711 of user 1000 on host lab)"
   SteadyTime started{};
+  uid_t user = 0;  // as the kernel says
+  wire::HelloInfo hello;
   WorkerProcess worker;
   // The daemon keeps its copy of the connection open, without using it, until the worker has ended.
   std::unique_ptr<transport::Transport> transport;

@@ -2,10 +2,12 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "protocol/base/limits.h"
 #include "protocol/wire/reader.h"
 #include "protocol/wire/writer.h"
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr size_t kMaxTextBytes = 2048;  // sentences are cut, the hello is not
 constexpr size_t kMaxDevices = 64;
+constexpr size_t kMaxProcessNameBytes = 64;  // all of them fit a packet beside the longest hello
 
 // One description of each message serves both directions: `Fields` is a Writer or a Reader side.
 struct Encoder {
@@ -24,6 +27,21 @@ struct Encoder {
   void field(const uint32_t& value) { out.varint(value); }
   void field(const int32_t& value) { out.zigzag(value); }
   void field(const bool& value) { out.boolean(value); }
+  void field(const std::vector<uint64_t>& values) {
+    const size_t count = values.size() < kMaxDevices ? values.size() : kMaxDevices;
+    out.varint(count);
+    for (size_t i = 0; i < count; ++i) out.varint(values[i]);
+  }
+  void field(const std::vector<wire::ProcessInfo>& values) {
+    const size_t count = std::min(values.size(), limits::kProcesses);
+    out.varint(count);
+    for (size_t i = 0; i < count; ++i) {
+      out.varint(values[i].process_id);
+      out.string(std::string_view(values[i].process_name).substr(0, kMaxProcessNameBytes));
+      out.varint(values[i].device);
+      out.varint(values[i].memory_bytes);
+    }
+  }
   void field(const std::vector<std::string>& values) {
     const size_t count = values.size() < kMaxDevices ? values.size() : kMaxDevices;
     out.varint(count);
@@ -39,6 +57,19 @@ struct Decoder {
   void field(uint32_t& value) { value = in.varint_as<uint32_t>(); }
   void field(int32_t& value) { value = in.zigzag_as<int32_t>(); }
   void field(bool& value) { value = in.boolean(); }
+  void field(std::vector<uint64_t>& values) {
+    values.resize(in.count(1));
+    for (uint64_t& value : values) field(value);
+  }
+  void field(std::vector<wire::ProcessInfo>& values) {
+    values.resize(in.count(4));
+    for (wire::ProcessInfo& value : values) {
+      field(value.process_id);
+      field(value.process_name);
+      field(value.device);
+      field(value.memory_bytes);
+    }
+  }
   void field(std::vector<std::string>& values) {
     values.resize(in.count(1));
     for (std::string& value : values) field(value);
@@ -51,11 +82,11 @@ void fields(Side side, T& message) {
   const auto each = [&side](auto&... values) { (side.field(values), ...); };
   const auto totals = [&each](auto& t) {
     each(t.commands, t.replies, t.failures, t.launches, t.bytes_received, t.bytes_sent, t.objects,
-         t.memory_bytes, t.peak_memory_bytes, t.known_uploads, t.known_upload_bytes);
+         t.memory_bytes, t.peak_memory_bytes, t.known_uploads, t.known_upload_bytes, t.device_memory_bytes);
   };
   if constexpr (std::is_same_v<M, Start>) {
     each(message.session_id, message.server_name, message.driver, message.driver_reason, message.log_level,
-         message.log_file, message.content_folder, message.content_bytes);
+         message.log_file, message.content_folder, message.content_bytes, message.processes);
     side.whole(message.hello);
   } else if constexpr (std::is_same_v<M, Stop>) {
     each(message.reason);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/base/result.h"
+#include "protocol/wire/handshake.h"
 #include "server/metrics/session_counters.h"
 
 namespace outboard::server::control {
@@ -19,13 +20,14 @@ namespace outboard::server::control {
 struct Start {
   uint64_t session_id = 0;
   std::string server_name;
-  std::string driver;         // path for dlopen, as a probe found it
-  std::string driver_reason;  // a sentence, for the log
-  std::string hello;          // wire::encode_hello; its lease terms are what was granted
-  uint32_t log_level = 1;     // LogLevel
-  std::string log_file;       // empty: standard error
+  std::string driver;          // path for dlopen, as a probe found it
+  std::string driver_reason;   // a sentence, for the log
+  std::string hello;           // wire::encode_hello; its lease terms are what was granted
+  uint32_t log_level = 1;      // LogLevel
+  std::string log_file;        // empty: standard error
   std::string content_folder;  // see content_store.h; empty: nothing is kept
   uint64_t content_bytes = 0;
+  std::vector<wire::ProcessInfo> processes;  // of the same user and machine, for a client that only asks
   bool operator==(const Start&) const = default;
 };
 

@@ -7,19 +7,23 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <thread>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
 #include "protocol/base/log.h"
 #include "protocol/transport/transport.h"
 #include "server/device/driver_library.h"
+#include "server/device/sensors.h"
 #include "server/worker/control_messages.h"
 #include "server/worker/descriptors.h"
 #include "server/worker/device_snapshot.h"
 #include "server/worker/output_capture.h"
+#include "server/worker/sandbox.h"
 #include "server/worker/worker_session.h"
 
 namespace outboard::server {
@@ -98,6 +102,20 @@ void attend(WorkerSession& session, const std::atomic<bool>& over) {
   }
 }
 
+// What the software device has to say of kernels that fail (an assertion, an address that is nobody's)
+// it would write to its program's standard error; the program is the client.
+void forward_log(const DriverLibrary& driver, WorkerSession& session) {
+  if (!driver.is_software_device()) return;
+  const auto forward = [](void* to, CUlogLevel, char* message, size_t length) {
+    static_cast<WorkerSession*>(to)->tell_client(
+        std::string(message, std::min(length, limits::kMessageBytes)));
+  };
+  CUlogsCallbackHandle handle = nullptr;
+  // For as long as this process lives.
+  [[maybe_unused]] const CUresult registered =
+      driver.api().cuLogsRegisterCallback(forward, &session, &handle);
+}
+
 // Returns only when the session could not begin.
 SessionEnd serve(const control::Start& start, const Logger& log) {
   auto hello = wire::decode_hello(as_bytes(start.hello));
@@ -109,6 +127,8 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   auto output = OutputCapture::start();
   if (!output) log.warn("What kernels print stays on the server: " + output.error().message);
 
+  if (const Status confined = enter_sandbox(); !confined) log.warn(confined.error().message);
+
   SessionConfig config;
   config.session_id = start.session_id;
   config.server_name = start.server_name;
@@ -117,11 +137,18 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   config.content_folder = start.content_folder;
   config.content_bytes = start.content_bytes;
   config.hello = std::move(*hello);
+  config.processes = start.processes;
+  config.read_sensors = [&driver](std::vector<wire::DeviceSnapshot>& devices) {
+    read_sensors(LibraryLoader::system(), management_library_of(*driver), devices);
+  };
   if (output) config.take_output = [&output] { return (*output)->take(); };
-  config.on_welcome = [](uint32_t devices) {
+  WorkerSession* serving = nullptr;
+  config.on_welcome = [&driver, &serving](uint32_t devices) {
+    forward_log(*driver, *serving);
     [[maybe_unused]] const Status sent = control::send(kControlFd, control::Serving{devices});
   };
   WorkerSession session(**transport, driver->api(), std::move(config), log);
+  serving = &session;
   std::atomic<bool> over{false};
   std::thread control([&] { attend(session, over); });
   const SessionEnd end = session.run();

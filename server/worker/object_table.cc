@@ -12,8 +12,10 @@ bool ObjectTable::known_kind(HandleKind kind) {
 }
 
 // Unloading a module ends these.
+// Modules too: those of a library go with it.
 bool ObjectTable::goes_with_module(HandleKind kind) {
-  return kind == HandleKind::kFunction || kind == HandleKind::kTexRef || kind == HandleKind::kSurfRef;
+  return kind == HandleKind::kModule || kind == HandleKind::kFunction || kind == HandleKind::kTexRef ||
+         kind == HandleKind::kSurfRef;
 }
 
 ObjectTable::Slot& ObjectTable::make_slot(std::vector<std::unique_ptr<Page>>& pages, uint32_t index) {

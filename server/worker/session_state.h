@@ -16,6 +16,7 @@
 #include "server/quota/physical_use.h"
 #include "server/worker/bulk_buffer.h"
 #include "server/worker/content_store.h"
+#include "server/worker/driver_notices.h"
 #include "server/worker/graph_execs.h"
 #include "server/worker/host_callbacks.h"
 #include "server/worker/link_states.h"
@@ -40,6 +41,7 @@ class SessionState {
   SessionCounters counters;
   BulkPool bulk_pool;
   HostCallbacks callbacks;
+  DriverNotices notices{driver};
   // Only for whoever processes commands: the dispatch thread, or the backlog in its place.
   Uploads uploads;
   std::optional<ContentStore> content;  // none: nothing is kept

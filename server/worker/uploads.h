@@ -17,7 +17,7 @@ namespace outboard::server {
 class Uploads {
  public:
   static constexpr uint64_t kMaxBytes = 2ull << 30;  // the largest libraries' images are below 100 MiB
-  static constexpr size_t kMaxOpen = 64;  // as many threads may load code at once
+  static constexpr size_t kMaxOpen = 64;             // as many threads may load code at once
 
   // A finished upload, and the name under which it was offered, if it was and is not stored yet.
   struct Taken {

@@ -57,6 +57,7 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
             return send_ready();
           },
           [this](const Status& status) { fail_from_backlog(status); })) {
+  state_.notices.set_sender([this](wire::Notice notice) { announce(std::move(notice)); });
   if (config_.content_folder.empty() || config_.content_bytes == 0) return;
   auto content = ContentStore::open(config_.content_folder, config_.content_bytes);
   if (content)
@@ -65,7 +66,10 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
     log_.warn(content.error().message);
 }
 
-WorkerSession::~WorkerSession() { state_.callbacks.close(); }
+WorkerSession::~WorkerSession() {
+  state_.callbacks.close();
+  state_.notices.close();
+}
 
 Status WorkerSession::welcome() {
   auto version = wire::negotiate_version(config_.hello);
@@ -82,6 +86,10 @@ Status WorkerSession::welcome() {
   welcome.devices = snapshot_devices(state_.driver, state_.devices,
                                      config_.contexts_are_cheap ? ContextFacts::kGather : ContextFacts::kSkip,
                                      state_.ledger);
+  if (config_.hello.purpose == wire::SessionPurpose::kQuery) {
+    welcome.processes = config_.processes;
+    if (config_.read_sensors) config_.read_sensors(welcome.devices);
+  }
   if (config_.on_welcome) config_.on_welcome(state_.devices);
   return wire::send_welcome(transport_, welcome);
 }
@@ -273,8 +281,16 @@ void WorkerSession::forward_output() {
   }
 }
 
+void WorkerSession::tell_client(std::string sentence) {
+  announce({.kind = wire::Notice::Kind::kMessage, .text = std::move(sentence)});
+}
+
 void WorkerSession::tell_of_callback(wire::Notice::Kind what, uint64_t id) {
-  outbox_.add_notice({.kind = what, .text = {}, .number = id});
+  announce({.kind = what, .text = {}, .number = id});
+}
+
+void WorkerSession::announce(wire::Notice notice) {
+  outbox_.add_notice(std::move(notice));
   // A failure ends the session where it is received next, and that releases the callback.
   [[maybe_unused]] const Status flushed = outbox_.flush();
 }
@@ -339,6 +355,7 @@ SessionTotals WorkerSession::totals() const {
     const MemoryAccount account = state_.ledger.account(device);
     totals.memory_bytes += account.committed_bytes;
     totals.peak_memory_bytes += account.peak_bytes;
+    totals.device_memory_bytes.push_back(account.committed_bytes);
   }
   return totals;
 }

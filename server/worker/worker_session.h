@@ -32,6 +32,9 @@ struct SessionConfig {
   std::string content_folder;
   uint64_t content_bytes = 0;
   wire::HelloInfo hello;
+  // For clients that only ask: processes of theirs, and what adds sensors to the devices.
+  std::vector<wire::ProcessInfo> processes;
+  std::function<void(std::vector<wire::DeviceSnapshot>&)> read_sensors;
   // What kernels have printed since it was last asked; empty function: nobody listens.
   std::function<std::string()> take_output;
   // Called just before the welcome is sent: from then on nobody else may answer the hello.
@@ -63,6 +66,8 @@ class WorkerSession {
   void stop(const std::string& reason);
 
   SessionTotals totals() const;
+  // A sentence for the client's log, at once. Any thread, once the welcome is on its way.
+  void tell_client(std::string sentence);
 
  private:
   Status welcome();
@@ -81,6 +86,7 @@ class WorkerSession {
   DeferredError take_deferred();
   void keep_deferred(DeferredError error);
   void tell_of_callback(wire::Notice::Kind what, uint64_t id);
+  void announce(wire::Notice notice);
   void forward_output();
 
   transport::Transport& transport_;

@@ -70,6 +70,8 @@ int main(int argc, char** argv) {
                             {.kind = Goodbye{false, ErrorKind::kInternal, "Broken."}},
                             {.kind = Notice{Notice::Kind::kMessage, "Hello.", 0}},
                             {.kind = Notice{Notice::Kind::kDeviceOutput, "printed", 0}},
+                            {.kind = Notice{Notice::Kind::kDriverLog, "Wrong.", 1}},
+                            {.kind = Notice{Notice::Kind::kDevice, "", 5, 1, 4096}},
                             {.kind = Heartbeat{true}}};
   int number = 0;
   for (const Envelope& envelope : kinds) {

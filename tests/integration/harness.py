@@ -47,6 +47,11 @@ class Session:
         self.ask("quit")
         return self._process.wait(timeout=ANSWER_S)
 
+    def errors(self):
+        """Ends it; returns what it has written to standard error."""
+        self.end()
+        return self._process.stderr.read().decode()
+
     def end(self):
         if self._process.poll() is None:
             self._process.kill()

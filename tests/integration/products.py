@@ -28,6 +28,8 @@ class Products:
         kept.pop("CUDA_VISIBLE_DEVICES", None)
         kept["OUTBOARD_CONFIG"] = "/dev/null"
         kept["OUTBOARD_SERVER_CACHE_FOLDER"] = str(self.build / "tests/content")
+        if "OUTBOARD_CALL_LOG" in os.environ:  # of a coverage report
+            kept["OUTBOARD_CALL_LOG"] = os.environ["OUTBOARD_CALL_LOG"]
         return {**kept, **self.settings}
 
     def _with_library(self, folder):

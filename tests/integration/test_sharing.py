@@ -54,6 +54,11 @@ class Sharing(ProgramTest):
         self.assertEqual(victim.ask("check"), "CUDA_ERROR_ILLEGAL_ADDRESS")
         self.assertEqual(survivor.ask("check"), "right")
 
+    def test_a_crashed_kernel_is_explained_where_its_program_runs(self):
+        session = self.session(self.server)
+        self.assertEqual(session.ask("crash"), "CUDA_ERROR_ILLEGAL_ADDRESS")
+        self.assertRegex(session.errors(), "The server says: .*kernel crash")
+
     def test_many_sessions_one_after_the_other_leak_nothing(self):
         self.session(self.server).quit()
         self.assertTrue(wait_until(lambda: not self.server.workers()))

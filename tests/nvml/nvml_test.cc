@@ -3,22 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <optional>
 
 #include "client-lib/nvml/remote_source.h"
 #include "protocol/abi/nvml/library.h"
+#include "tests/nvml/fake_source.h"
 
 namespace outboard::nvml {
 namespace {
-
-struct FakeState {
-  std::optional<ErrorKind> open_error;
-  std::vector<DeviceFacts> devices;
-  uint64_t used_bytes = 0;
-  std::vector<ProcessUse> processes;
-  bool busy_known = true;
-};
-FakeState g_fake;
 
 class FakeSource final : public Source {
  public:
@@ -28,10 +19,7 @@ class FakeSource final : public Source {
   Result<MemoryUse> memory(size_t device) override {
     return MemoryUse{devices_[device].total_bytes, g_fake.used_bytes};
   }
-  Result<BusyPercent> busy(size_t) override {
-    if (!g_fake.busy_known) return fail(ErrorKind::kUnsupported, "not known");
-    return BusyPercent{42, 7};
-  }
+  Result<Sensors> sensors(size_t) override { return g_fake.sensors; }
   Result<std::vector<ProcessUse>> processes(size_t) override { return g_fake.processes; }
 
  private:
@@ -69,17 +57,6 @@ Return nvmlDeviceGetCudaComputeCapability(Device*, int*, int*);
 
 namespace outboard {
 namespace {
-
-DeviceFacts a_device(uint8_t number) {
-  DeviceFacts facts;
-  facts.name = "Device " + std::to_string(number);
-  for (size_t i = 0; i < 16; ++i) facts.uuid[i] = static_cast<uint8_t>(number * 16 + i);
-  facts.pci_bus = 0x3b;
-  facts.pci_device = number;
-  facts.compute_major = 9;
-  facts.total_bytes = 8ull << 30;
-  return facts;
-}
 
 class NvmlTest : public testing::Test {
  protected:
@@ -178,7 +155,7 @@ TEST_F(NvmlTest, MemoryInBothVersions) {
 }
 
 TEST_F(NvmlTest, ProcessListsFollowTheTwoCallPattern) {
-  g_fake.processes = {{100, 1 << 20}, {200, 2 << 20}};
+  g_fake.processes = {{100, 1 << 20, {}}, {200, 2 << 20, {}}};
   ASSERT_EQ(nvmlInit_v2(), Return::kSuccess);
   Device* device = nullptr;
   ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(0, &device), Return::kSuccess);
@@ -193,7 +170,6 @@ TEST_F(NvmlTest, ProcessListsFollowTheTwoCallPattern) {
 }
 
 TEST_F(NvmlTest, WhatTheSourceCannotTellIsNotSupported) {
-  g_fake.busy_known = false;
   ASSERT_EQ(nvmlInit_v2(), Return::kSuccess);
   Device* device = nullptr;
   ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(0, &device), Return::kSuccess);
@@ -230,6 +206,33 @@ TEST(RemoteSource, TakesFactsFromTheWelcomeAndAsksAgainOnlyWhenTheyAreStale) {
   clock.advance(RemoteSource::kFreshFor);
   EXPECT_EQ((*source)->memory(0)->used_bytes, 200u);
   EXPECT_EQ(greetings, 2);
+}
+
+TEST(RemoteSource, SensorsAndProcessesAreTheServers) {
+  ManualClock clock;
+  auto source = RemoteSource::open(
+      [] {
+        wire::WelcomeInfo welcome = a_welcome(1);
+        welcome.devices.push_back(welcome.devices[0]);
+        welcome.devices[1].sensors = {{static_cast<int32_t>(wire::Sensor::kTemperatureC), 51},
+                                      {static_cast<int32_t>(wire::Sensor::kBusyPercent), -3},
+                                      {9999, 7}};  // of a later version
+        welcome.processes = {{10, "a", 0, 100}, {11, "b", 1, 200}, {12, "c", 7, 300}};
+        return Result<wire::WelcomeInfo>(welcome);
+      },
+      clock);
+  ASSERT_TRUE(source);
+  EXPECT_FALSE((*source)->sensors(0)->temperature_c);
+  const auto sensors = (*source)->sensors(1);
+  ASSERT_TRUE(sensors);
+  EXPECT_EQ(sensors->temperature_c, 51u);
+  EXPECT_EQ(sensors->busy_percent, 0u) << "negative shares do not exist";
+  EXPECT_FALSE(sensors->power_milliwatts);
+  const auto processes = (*source)->processes(1);
+  ASSERT_TRUE(processes);
+  ASSERT_EQ(processes->size(), 1u);
+  EXPECT_EQ((*processes)[0].pid, 11u);
+  EXPECT_EQ((*processes)[0].name, "b");
 }
 
 TEST(RemoteSource, AServerThatLeftIsAnErrorNotAnOldFigure) {

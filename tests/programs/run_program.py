@@ -21,6 +21,7 @@ from products import Products, Server  # noqa: E402
 
 
 MODES = ["direct", "embedded", "tcp"]
+NOT_HERE = 77
 
 
 def run(command, environment, limit_s):
@@ -57,10 +58,14 @@ def judge(mode, result, program, limit_s, says_pass=True):
 
 
 def run_modes(products, modes, program, limit_s, says_pass=True):
-    """Runs the program in each way. Returns {way: result}, or None after saying what is wrong."""
+    """Runs the program in each way. Returns {way: result}, or None after saying what is wrong. Ends
+    this program if the other cannot be tried here."""
     results, good = {}, True
     for mode in modes:
         results[mode] = run_mode(mode, products, program, limit_s)
+        if results[mode][0] == NOT_HERE:
+            print(f"{mode}: {results[mode][1]}")
+            sys.exit(NOT_HERE)
         good &= judge(mode, results[mode], program, limit_s, says_pass)
     first = results[modes[0]][1].splitlines()
     for mode in modes[1:]:

@@ -8,11 +8,19 @@
 namespace outboard::server::control {
 namespace {
 
-const SessionTotals kTotals{1, 2, 3, 4, 5, 6, 7, 8, 1ull << 40, 10, 11};
+const SessionTotals kTotals{1, 2, 3, 4, 5, 6, 7, 8, 1ull << 40, 10, 11, {5, 3}};
 
 std::vector<Message> all_messages() {
-  return {Start{7, "lab", "/lib/libcuda.so.1", "It works.", std::string(20'000, 'h'), 3, "/var/log/x",
-                "/cache/1000", uint64_t{4} << 30},
+  return {Start{7,
+                "lab",
+                "/lib/libcuda.so.1",
+                "It works.",
+                std::string(20'000, 'h'),
+                3,
+                "/var/log/x",
+                "/cache/1000",
+                uint64_t{4} << 30,
+                {{4711, "train", 1, 1ull << 33}}},
           Stop{"The server is shutting down."},
           Serving{2},
           Progress{kTotals},

@@ -28,6 +28,8 @@ std::vector<Envelope> one_of_each() {
   add(Notice{Notice::Kind::kDeviceOutput, std::string("hello\n\0world", 12), 0});
   add(Notice{Notice::Kind::kHostFunction, "", 77});
   add(Notice{Notice::Kind::kHostFunctionGone, "", 78});
+  add(Notice{Notice::Kind::kDriverLog, "The driver says so.", 1});
+  add(Notice{Notice::Kind::kDevice, "", uint64_t{3} << 32 | 4, 1, 4096});
   add(Heartbeat{true});
   return out;
 }

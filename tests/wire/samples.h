@@ -36,6 +36,7 @@ inline DeviceSnapshot device_snapshot(uint8_t number) {
   device.least_stream_priority = 0;
   device.greatest_stream_priority = -5;
   device.context_api_version = 3020;
+  device.sensors = {{static_cast<int32_t>(Sensor::kTemperatureC), 41}};
   return device;
 }
 
@@ -50,6 +51,7 @@ inline WelcomeInfo full_welcome() {
   welcome.granted = {"lease-1", 1u << 30, 50, 1};
   welcome.address_range = {0x10'0000'0000, 1u << 20};
   welcome.devices = {device_snapshot(0), device_snapshot(1)};
+  welcome.processes = {{4712, "train", 1, 5u << 20}};
   return welcome;
 }
 

@@ -2,10 +2,10 @@
 // here does not exist for dlsym, which NVML's users check for, so nothing pretends.
 #include <cstring>
 
-#include "protocol/abi/nvml/library.h"
+#include "protocol/abi/nvml/exports.h"
 
-using outboard::nvml::Bar1Memory;
 using outboard::nvml::Device;
+using outboard::nvml::give;
 using outboard::nvml::library;
 using outboard::nvml::Memory;
 using outboard::nvml::MemoryV2;
@@ -14,26 +14,9 @@ using outboard::nvml::Process;
 using outboard::nvml::ProcessUse;
 using outboard::nvml::ProcessV1;
 using outboard::nvml::Return;
-using outboard::nvml::Utilization;
-
-#define NVML_API extern "C" __attribute__((visibility("default")))
+using outboard::nvml::with_device;
 
 namespace {
-
-// Runs `body(facts)` for a device of ours; says why not for anything else.
-template <typename Body>
-Return with_device(Device* device, Body&& body) {
-  if (!library().source()) return Return::kUninitialized;
-  if (!library().known(device)) return Return::kInvalidArgument;
-  return body(*device);
-}
-
-template <typename T>
-Return give(T* out, T value) {
-  if (!out) return Return::kInvalidArgument;
-  *out = value;
-  return Return::kSuccess;
-}
 
 // NVML's list calls: *count is the capacity before and the need afterwards.
 template <typename P, typename Fill>
@@ -166,16 +149,6 @@ NVML_API Return nvmlDeviceGetMemoryInfo_v2(Device* device, MemoryV2* memory) {
   return got;
 }
 
-NVML_API Return nvmlDeviceGetUtilizationRates(Device* device, Utilization* rates) {
-  return with_device(device, [&](const Device& d) {
-    auto source = library().source();
-    if (!source) return Return::kUninitialized;
-    auto busy = source->busy(d.index);
-    if (!busy) return outboard::nvml::to_return(busy.error().kind);
-    return give(rates, Utilization{busy->gpu, busy->memory});
-  });
-}
-
 NVML_API Return nvmlDeviceGetComputeRunningProcesses_v3(Device* device, unsigned* count, Process* infos) {
   return list_processes_now(device, count, infos);
 }
@@ -196,21 +169,22 @@ NVML_API Return nvmlDeviceGetGraphicsRunningProcesses(Device* device, unsigned* 
   return no_processes(device, count);
 }
 
+NVML_API Return nvmlDeviceGetMPSComputeRunningProcesses_v3(Device* device, unsigned* count, Process*) {
+  return no_processes(device, count);
+}
+NVML_API Return nvmlDeviceGetMPSComputeRunningProcesses_v2(Device* device, unsigned* count, Process*) {
+  return no_processes(device, count);
+}
+NVML_API Return nvmlDeviceGetMPSComputeRunningProcesses(Device* device, unsigned* count, ProcessV1*) {
+  return no_processes(device, count);
+}
+
 NVML_API Return nvmlDeviceGetCudaComputeCapability(Device* device, int* major, int* minor) {
   return with_device(device, [&](const Device& d) {
     if (!major || !minor) return Return::kInvalidArgument;
     *major = d.facts.compute_major;
     *minor = d.facts.compute_minor;
     return Return::kSuccess;
-  });
-}
-
-// nvmlClockType_t: 0 graphics, 1 SM, 2 memory.
-NVML_API Return nvmlDeviceGetMaxClockInfo(Device* device, int type, unsigned* mhz) {
-  return with_device(device, [&](const Device& d) {
-    if (type < 0 || type > 3) return Return::kInvalidArgument;
-    const unsigned value = type == 2 ? d.facts.memory_clock_mhz : d.facts.sm_clock_mhz;
-    return value == 0 ? Return::kNotSupported : give(mhz, value);
   });
 }
 
@@ -227,21 +201,27 @@ NVML_API Return nvmlDeviceGetPersistenceMode(Device* device, unsigned* mode) {
 NVML_API Return nvmlDeviceGetComputeMode(Device* device, unsigned* mode) {
   return with_device(device, [&](const Device&) { return give(mode, 0u); });
 }
-NVML_API Return nvmlDeviceGetMigMode(Device* device, unsigned*, unsigned*) {
-  return with_device(device, [](const Device&) { return Return::kNotSupported; });
+NVML_API Return nvmlDeviceGetDisplayMode(Device* device, unsigned* mode) {
+  return with_device(device, [&](const Device&) { return give(mode, 0u); });
 }
-NVML_API Return nvmlDeviceGetTemperature(Device* device, int, unsigned*) {
-  return with_device(device, [](const Device&) { return Return::kNotSupported; });
+NVML_API Return nvmlDeviceGetDisplayActive(Device* device, unsigned* active) {
+  return with_device(device, [&](const Device&) { return give(active, 0u); });
 }
-NVML_API Return nvmlDeviceGetPowerUsage(Device* device, unsigned*) {
-  return with_device(device, [](const Device&) { return Return::kNotSupported; });
+NVML_API Return nvmlDeviceGetMultiGpuBoard(Device* device, unsigned* multiple) {
+  return with_device(device, [&](const Device&) { return give(multiple, 0u); });
 }
-NVML_API Return nvmlDeviceGetFanSpeed(Device* device, unsigned*) {
-  return with_device(device, [](const Device&) { return Return::kNotSupported; });
+NVML_API Return nvmlDeviceGetVirtualizationMode(Device* device, unsigned* mode) {
+  return with_device(device, [&](const Device&) { return give(mode, 0u); });
 }
-NVML_API Return nvmlDeviceGetBAR1MemoryInfo(Device* device, Bar1Memory*) {
-  return with_device(device, [](const Device&) { return Return::kNotSupported; });
+NVML_API Return nvmlDeviceGetBrand(Device* device, unsigned* brand) {
+  return with_device(device, [&](const Device&) { return give(brand, 0u); });  // unknown
 }
-NVML_API Return nvmlDeviceGetClockInfo(Device* device, int, unsigned*) {
-  return with_device(device, [](const Device&) { return Return::kNotSupported; });
+NVML_API Return nvmlDeviceGetArchitecture(Device* device, unsigned* architecture) {
+  return with_device(device, [&](const Device& d) {
+    return give(architecture, outboard::nvml::architecture(d.facts.compute_major, d.facts.compute_minor));
+  });
+}
+NVML_API Return nvmlDeviceGetHandleBySerial(const char* serial, Device**) {
+  if (!library().source()) return Return::kUninitialized;
+  return serial == nullptr ? Return::kInvalidArgument : Return::kNotFound;  // no device tells one
 }

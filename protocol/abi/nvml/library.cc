@@ -3,6 +3,7 @@
 #include <strings.h>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 
 namespace outboard::nvml {
 
@@ -109,15 +110,28 @@ const char* return_text(Return value) {
     case Return::kInvalidArgument: return "Invalid Argument";
     case Return::kNotSupported: return "Not Supported";
     case Return::kNoPermission: return "Insufficient Permissions";
+    case Return::kAlreadyInitialized: return "Already Initialized";
     case Return::kNotFound: return "Not Found";
     case Return::kInsufficientSize: return "Insufficient Size";
+    case Return::kInsufficientPower: return "Insufficient External Power";
     case Return::kDriverNotLoaded: return "Driver Not Loaded";
     case Return::kTimeout: return "Timeout";
+    case Return::kIrqIssue: return "Interrupt Request Issue";
     case Return::kLibraryNotFound: return "NVML Shared Library Not Found";
     case Return::kFunctionNotFound: return "Function Not Found";
+    case Return::kCorruptedInforom: return "Corrupted infoROM";
     case Return::kGpuIsLost: return "GPU is lost";
+    case Return::kResetRequired: return "GPU requires restart";
     case Return::kOperatingSystem: return "Operating System Error";
+    case Return::kLibraryVersionMismatch: return "Driver/library version mismatch";
+    case Return::kInUse: return "In use by another client";
+    case Return::kMemory: return "Insufficient Memory";
+    case Return::kNoData: return "No data";
+    case Return::kVgpuEccNotSupported: return "vGPU ECC Not Supported";
+    case Return::kInsufficientResources: return "Insufficient Resources";
+    case Return::kFrequencyNotSupported: return "Requested clock frequency not supported";
     case Return::kArgumentVersionMismatch: return "Argument version mismatch";
+    case Return::kDeprecated: return "Deprecated";
     case Return::kUnknown: return "Unknown Error";
   }
   return "Unknown Error";
@@ -139,6 +153,36 @@ std::string bus_id_text(const DeviceFacts& facts, bool legacy) {
   std::snprintf(text, sizeof text, legacy ? "%04X:%02X:%02X.0" : "%08X:%02X:%02X.0",
                 facts.pci_domain & (legacy ? 0xFFFFu : ~0u), facts.pci_bus & 0xFF, facts.pci_device & 0xFF);
   return text;
+}
+
+unsigned architecture(int major, int minor) {
+  switch (major) {
+    case 3: return 2;                  // Kepler
+    case 5: return 3;                  // Maxwell
+    case 6: return 4;                  // Pascal
+    case 7: return minor < 5 ? 5 : 6;  // Volta, Turing
+    case 8: return minor < 9 ? 7 : 8;  // Ampere, Ada
+    case 9: return 9;                  // Hopper
+    case 10:
+    case 11:
+    case 12: return 10;           // Blackwell
+    default: return 0xFFFF'FFFF;  // unknown
+  }
+}
+
+std::string process_name(Source& source, unsigned pid) {
+  for (size_t device = 0; device < source.devices().size(); ++device) {
+    const auto processes = source.processes(device);
+    if (!processes) continue;
+    for (const ProcessUse& process : *processes) {
+      if (process.pid == pid && !process.name.empty()) return process.name;
+    }
+  }
+  // Programs of this machine are known to it.
+  std::ifstream arguments("/proc/" + std::to_string(pid) + "/cmdline");
+  std::string program;
+  std::getline(arguments, program, '\0');
+  return program;
 }
 
 Return copy_text(const std::string& text, char* into, unsigned length) {

@@ -55,6 +55,11 @@ std::string uuid_text(const std::array<uint8_t, 16>& uuid);
 // "00000000:3B:00.0", or with four domain digits for `legacy`.
 std::string bus_id_text(const DeviceFacts& facts, bool legacy);
 
+// nvmlDeviceArchitecture_t of a compute capability.
+unsigned architecture(int major, int minor);
+// Of a process that uses a device, or of this machine; empty if there is none.
+std::string process_name(Source& source, unsigned pid);
+
 // Copies with its NUL if it fits into `length` characters, else kInsufficientSize.
 Return copy_text(const std::string& text, char* into, unsigned length);
 

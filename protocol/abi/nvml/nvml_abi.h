@@ -14,15 +14,28 @@ enum class Return : int {
   kInvalidArgument = 2,
   kNotSupported = 3,
   kNoPermission = 4,
+  kAlreadyInitialized = 5,
   kNotFound = 6,
   kInsufficientSize = 7,
+  kInsufficientPower = 8,
   kDriverNotLoaded = 9,
   kTimeout = 10,
+  kIrqIssue = 11,
   kLibraryNotFound = 12,
   kFunctionNotFound = 13,
+  kCorruptedInforom = 14,
   kGpuIsLost = 15,
+  kResetRequired = 16,
   kOperatingSystem = 17,
+  kLibraryVersionMismatch = 18,
+  kInUse = 19,
+  kMemory = 20,
+  kNoData = 21,
+  kVgpuEccNotSupported = 22,
+  kInsufficientResources = 23,
+  kFrequencyNotSupported = 24,
   kArgumentVersionMismatch = 25,
+  kDeprecated = 26,
   kUnknown = 999,
 };
 
@@ -54,10 +67,6 @@ struct MemoryV2 {  // nvmlMemory_v2_t, bytes; version is sizeof | 2 << 24
 static_assert(sizeof(MemoryV2) == 40);
 inline constexpr unsigned kMemoryV2Version = sizeof(MemoryV2) | (2u << 24);
 
-struct Bar1Memory {  // nvmlBAR1Memory_t, bytes
-  unsigned long long total, free, used;
-};
-
 struct Utilization {  // nvmlUtilization_t, percent of the last sample period
   unsigned gpu, memory;
 };
@@ -74,5 +83,29 @@ struct Process {  // nvmlProcessInfo_t as of v2 and v3
   unsigned gpu_instance_id, compute_instance_id;
 };
 static_assert(sizeof(Process) == 24);
+
+inline constexpr int kClockSm = 1, kClockMemory = 2, kClockVideo = 3;  // nvmlClockType_t; 0: graphics
+
+inline constexpr unsigned kValueUnsigned = 1;  // NVML_VALUE_TYPE_UNSIGNED_INT
+
+struct FieldValue {  // nvmlFieldValue_t
+  unsigned field_id, scope_id;
+  long long timestamp_us, latency_us;
+  unsigned value_type;
+  Return result;
+  union {
+    double double_value;
+    unsigned unsigned_value;
+    unsigned long long long_value;
+  } value;
+};
+static_assert(sizeof(FieldValue) == 40);
+
+struct EventData {  // nvmlEventData_t
+  Device* device;
+  unsigned long long type, data;
+  unsigned gpu_instance_id, compute_instance_id;
+};
+static_assert(sizeof(EventData) == 32);
 
 }  // namespace outboard::nvml

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct DeviceFacts {
   uint64_t total_bytes = 0;  // what the caller may use: the lease, not the card, on a remote device
   uint32_t sm_clock_mhz = 0, memory_clock_mhz = 0;  // maximum clocks; 0: not known
   uint32_t memory_bus_bits = 0;
+  bool ecc = false;
 };
 
 struct MemoryUse {
@@ -31,10 +33,16 @@ struct MemoryUse {
 struct ProcessUse {
   uint32_t pid = 0;
   uint64_t used_bytes = 0;
+  std::string name;  // empty: look it up in /proc
 };
 
-struct BusyPercent {
-  unsigned gpu = 0, memory = 0;
+// What can be measured; absent where the other side cannot tell.
+struct Sensors {
+  std::optional<unsigned> busy_percent, memory_busy_percent;
+  std::optional<unsigned> temperature_c, fan_percent;
+  std::optional<unsigned> power_milliwatts, power_limit_milliwatts;
+  std::optional<unsigned> sm_clock_mhz, memory_clock_mhz;
+  std::optional<unsigned> performance_state;
 };
 
 // Threads: every member may be called from any thread.
@@ -46,7 +54,7 @@ class Source {
   virtual const std::vector<DeviceFacts>& devices() const = 0;  // stable for the Source's life
   // kUnsupported where the other side cannot tell.
   virtual Result<MemoryUse> memory(size_t device) = 0;
-  virtual Result<BusyPercent> busy(size_t device) = 0;
+  virtual Result<Sensors> sensors(size_t device) = 0;
   virtual Result<std::vector<ProcessUse>> processes(size_t device) = 0;
 };
 

@@ -136,10 +136,10 @@ class Loader:
         by_name = {role.name: role for role in call.roles}
         for role in call.roles:
             for other in filter(None, (role.count, role.size, role.selector)):
-                if other not in by_name:
+                if other not in by_name and not (other == role.count and role.has_fixed_count):
                     raise RegistryError(where, f"parameter {role.name} refers to {other}, which is no parameter.")
         for role in call.roles:
-            role.counts_back = bool(role.count) and by_name[role.count].direction == "inout"
+            role.counts_back = role.count in by_name and by_name[role.count].direction == "inout"
         if call.destroys and (call.destroys not in by_name or by_name[call.destroys].what != "handle"):
             raise RegistryError(where, f"destroys: {call.destroys} is no handle parameter.")
         self._check_account(call, entry, by_name, where)

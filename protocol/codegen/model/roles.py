@@ -25,7 +25,7 @@ class Role:
     element: "Element | None" = None
     pointer: bool = False     # the C parameter is a pointer to it
     optional: bool = False    # may be null
-    count: str = ""           # array: the parameter that holds the number of elements...
+    count: str = ""           # array: the parameter that holds the number of elements, or a fixed number...
     count_less: int = 0       # ...minus this
     counts_back: bool = False  # array: that parameter is a pointer, through which the call says how many there were
     size: str = ""            # bytes: the parameter that holds the number of bytes
@@ -35,6 +35,10 @@ class Role:
     @property
     def name(self):
         return self.param.name
+
+    @property
+    def has_fixed_count(self):
+        return self.count.isdigit()
 
     @property
     def returns(self):

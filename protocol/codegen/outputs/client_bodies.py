@@ -87,6 +87,8 @@ def _element_out(element, source, target):
 
 def _count(role):
     """How many elements an array has, as the caller says."""
+    if role.has_fixed_count:
+        return f"size_t{{{role.count}}}"
     text = f"static_cast<size_t>({'*' if role.counts_back else ''}{role.count})"
     return f"({text} < {role.count_less} ? 0 : {text} - {role.count_less})" if role.count_less else text
 

@@ -88,6 +88,8 @@ def _before(role, call):
 
 
 def _expected_count(role, prefix="request."):
+    if role.has_fixed_count:
+        return f"size_t{{{role.count}}}"
     text = f"static_cast<size_t>({prefix}{role.count})"
     return f"({text} < {role.count_less} ? 0 : {text} - {role.count_less})" if role.count_less else text
 
@@ -95,6 +97,8 @@ def _expected_count(role, prefix="request."):
 def _array_before(role, call):
     name, element = role.name, role.element
     if role.direction == "out":
+        if role.has_fixed_count:
+            return []
         if role.counts_back:  # the call fills as much as there is room for, and says how much that was
             return [f"if (request.{role.count} > limits::kArrayElements) {role.count} = limits::kArrayElements;"]
         return [f"if (request.{role.count} > limits::kArrayElements) return failure(CUDA_ERROR_INVALID_VALUE);"]
@@ -140,7 +144,7 @@ def _storage(role):
 
 
 def _room(role):
-    return role.count if role.counts_back else f"request.{role.count}"
+    return role.count if role.counts_back or role.has_fixed_count else f"request.{role.count}"
 
 
 def _argument(role, call):

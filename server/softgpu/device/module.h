@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/abi/cuda_abi_gen.h"
+#include "protocol/abi/launch_parts.h"
 #include "server/softgpu/device/object.h"
 #include "server/softgpu/exec/launch.h"
 #include "server/softgpu/ptx/module.h"
@@ -58,6 +59,7 @@ class Function : public Object {
   const ptx::Kernel& kernel() const { return kernel_; }
   const exec::LoadedModule& loaded() const { return *loaded_; }
   FunctionSettings& settings() { return *settings_; }
+  abi::LaunchParts& parts() { return parts_; }
   std::shared_ptr<Module> module() const { return module_.lock(); }
 
  private:
@@ -65,6 +67,7 @@ class Function : public Object {
   std::shared_ptr<const exec::LoadedModule> loaded_;  // keeps kernel_ alive
   const ptx::Kernel& kernel_;
   std::shared_ptr<FunctionSettings> settings_;
+  abi::LaunchParts parts_;  // of cuLaunch and its relatives
 };
 
 // A program with memory for its variables in one context.

@@ -5,9 +5,12 @@
 #include <cstdlib>
 #include <string>
 
+#include "server/softgpu/device/log_buffer.h"
+
 namespace outboard::softgpu {
 
 void note(std::string_view sentence) {
+  LogBuffer::instance().add(CU_LOG_LEVEL_ERROR, sentence);
   if (std::getenv("OUTBOARD_SOFTGPU_QUIET") != nullptr) return;
   std::string line = "outboard software device: ";
   line.append(sentence);

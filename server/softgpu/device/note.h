@@ -1,5 +1,5 @@
-// What the software device has to tell people: one line to standard error, or nothing when
-// OUTBOARD_SOFTGPU_QUIET is set. Programs' own output is never touched.
+// What the software device has to tell people: a message of the driver's log, and one line to
+// standard error unless OUTBOARD_SOFTGPU_QUIET is set. Programs' own output is never touched.
 #pragma once
 
 #include <string_view>

@@ -14,6 +14,18 @@ CUresult with_event(CUevent handle, F&& function) noexcept {
   });
 }
 
+// The context and the event of a call about all of a context's work.
+template <typename F>
+CUresult with_context_and_event(CUcontext context_handle, CUevent event_handle, F&& function) noexcept {
+  return with_platform([&](Platform& platform) -> CUresult {
+    const auto context = find<Context>(platform, context_handle);
+    if (context == nullptr || !context->active()) return CUDA_ERROR_INVALID_CONTEXT;
+    const auto event = find<Event>(platform, event_handle);
+    if (event == nullptr || event->context() != context->handle()) return CUDA_ERROR_INVALID_HANDLE;
+    return context->errors().failed() ? context->errors().code() : function(*context, event);
+  });
+}
+
 }  // namespace
 
 extern "C" {
@@ -53,6 +65,32 @@ CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream_handle, unsigned
   });
 }
 CUresult cuEventRecord(CUevent handle, CUstream stream) { return cuEventRecordWithFlags(handle, stream, 0); }
+
+// The null stream waits for the others, and then reaches the event.
+CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
+  return with_context_and_event(
+      context_handle, handle, [](Context& context, const std::shared_ptr<Event>& event) {
+        const auto& stream = context.null_stream();
+        context.enqueue(stream, make_work([](std::string&) { return CUDA_SUCCESS; }, true),
+                        context.all_tails());
+        return context.record_event(event, stream);
+      });
+}
+
+// Blocking streams wait for the null stream; the others are told one by one. One that is made later
+// and blocks for nobody does not wait.
+CUresult cuCtxWaitEvent(CUcontext context_handle, CUevent handle) {
+  return with_context_and_event(context_handle, handle,
+                                [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {
+                                  CUresult result = context.wait_event(context.null_stream(), event);
+                                  for (const auto& stream : context.platform().handles().all<Stream>()) {
+                                    if (result != CUDA_SUCCESS) return result;
+                                    if (!stream->blocking() && stream->context().get() == &context)
+                                      result = context.wait_event(stream, event);
+                                  }
+                                  return result;
+                                });
+}
 
 CUresult cuEventQuery(CUevent handle) {
   return with_event(handle, [](Context& context, const std::shared_ptr<Event>& event) -> CUresult {

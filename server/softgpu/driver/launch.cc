@@ -1,6 +1,7 @@
 #include "server/softgpu/driver/launch.h"
 
 #include <cstring>
+#include <set>
 
 #include "server/softgpu/device/limits.h"
 #include "server/softgpu/device/note.h"
@@ -160,6 +161,39 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, voi
     }
   }
   return launch(config->hStream, function, shape, params, extra);
+}
+
+// Kernels would learn of their peers on other devices from %envreg, which is zero here: for them
+// there is no multi-device group to wait for. So the launches are independent.
+CUresult cuLaunchCooperativeKernelMultiDevice(CUDA_LAUNCH_PARAMS* launches, unsigned int count,
+                                              unsigned int flags) {
+  constexpr unsigned kKnown = CUDA_COOPERATIVE_LAUNCH_MULTI_DEVICE_NO_PRE_LAUNCH_SYNC |
+                              CUDA_COOPERATIVE_LAUNCH_MULTI_DEVICE_NO_POST_LAUNCH_SYNC;
+  return with_platform([&](Platform& platform) -> CUresult {
+    if (launches == nullptr || count == 0 || count > platform.device_count() || (flags & ~kKnown) != 0)
+      return CUDA_ERROR_INVALID_VALUE;
+    std::set<int> devices;
+    for (unsigned i = 0; i < count; ++i) {
+      const CUDA_LAUNCH_PARAMS& launch = launches[i];
+      const auto stream = find<Stream>(platform, launch.hStream);  // special streams are not allowed
+      const auto context = stream == nullptr ? nullptr : stream->context();
+      if (context == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+      const bool same_shape =
+          launch.gridDimX == launches[0].gridDimX && launch.gridDimY == launches[0].gridDimY &&
+          launch.gridDimZ == launches[0].gridDimZ && launch.blockDimX == launches[0].blockDimX &&
+          launch.blockDimY == launches[0].blockDimY && launch.blockDimZ == launches[0].blockDimZ &&
+          launch.sharedMemBytes == launches[0].sharedMemBytes;
+      if (!same_shape || !devices.insert(context->device().ordinal()).second) return CUDA_ERROR_INVALID_VALUE;
+    }
+    for (unsigned i = 0; i < count; ++i) {
+      const CUDA_LAUNCH_PARAMS& launch = launches[i];
+      const CUresult result = cuLaunchCooperativeKernel(
+          launch.function, launch.gridDimX, launch.gridDimY, launch.gridDimZ, launch.blockDimX,
+          launch.blockDimY, launch.blockDimZ, launch.sharedMemBytes, launch.hStream, launch.kernelParams);
+      if (result != CUDA_SUCCESS) return result;
+    }
+    return CUDA_SUCCESS;
+  });
 }
 
 }  // extern "C"

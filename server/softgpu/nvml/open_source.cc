@@ -59,14 +59,17 @@ class SharedStateSource final : public Source {
     return MemoryUse{facts_[device].total_bytes, states_[device]->used_bytes()};
   }
 
-  Result<BusyPercent> busy(size_t device) override {
-    return BusyPercent{states_[device]->utilisation_percent(monotonic_ns()), 0};
+  Result<Sensors> sensors(size_t device) override {
+    Sensors sensors;
+    sensors.busy_percent = states_[device]->utilisation_percent(monotonic_ns());
+    sensors.memory_busy_percent = 0;  // memory is not measured apart
+    return sensors;
   }
 
   Result<std::vector<ProcessUse>> processes(size_t device) override {
     std::vector<ProcessUse> found;
     for (const softgpu::ProcessUse& use : states_[device]->processes()) {
-      found.push_back({static_cast<uint32_t>(use.pid), use.used_bytes});
+      found.push_back({static_cast<uint32_t>(use.pid), use.used_bytes, {}});
     }
     return found;
   }
