@@ -48,7 +48,8 @@ void send_data(int socket, const std::vector<char>& data) {
 }
 
 void receive_data(int socket, std::vector<char>& piece, size_t bytes) {
-  for (size_t at = 0; at < bytes; at += kPieceBytes) receive_all(socket, piece.data(), std::min(kPieceBytes, bytes - at));
+  for (size_t at = 0; at < bytes; at += kPieceBytes)
+    receive_all(socket, piece.data(), std::min(kPieceBytes, bytes - at));
 }
 
 int connected_pair(bool* is_child) {
@@ -57,8 +58,8 @@ int connected_pair(bool* is_child) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
-  if (listener < 0 || bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0 || listen(listener, 1) != 0 ||
-      getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+  if (listener < 0 || bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+      listen(listener, 1) != 0 || getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0)
     give_up("listen");
   const pid_t child = fork();
   if (child < 0) give_up("fork");

@@ -31,10 +31,10 @@ class GeneratedCalls : public testing::Test {
     EXPECT_EQ(calls::cuGraphCreate(client_, &graph, 0), CUDA_SUCCESS);
     return graph;
   }
-  CUgraphNode empty_node(CUgraph graph, const std::vector<CUgraphNode>& after = {}) {
-    CUgraphNode node = nullptr;
-    EXPECT_EQ(calls::cuGraphAddEmptyNode(client_, &node, graph, after.data(), after.size()), CUDA_SUCCESS);
-    return node;
+  // A node as the server named it.
+  static wire::Handle node_handle(uint32_t number) { return {wire::kServerIndexBase + number, 1}; }
+  static CUgraphNode node(uint32_t number) {
+    return reinterpret_cast<CUgraphNode>(handle_value(wire::HandleKind::kGraphNode, node_handle(number)));
   }
   size_t sent(Opcode opcode) { return test_.server.commands_of(opcode).size(); }
 
@@ -95,33 +95,26 @@ TEST_F(GeneratedCalls, SpecialStreamsTravelAsThemselves) {
 
 TEST_F(GeneratedCalls, ArraysOfHandles) {
   const CUgraph g = graph();
-  const CUgraphNode first = empty_node(g);
-  const CUgraphNode second = empty_node(g, {first});
-  empty_node(g, {first, second});
-  const auto seen = test_.server.commands_of(Opcode::kGraphAddEmptyNode, 3);
-  const auto request = seen.at(2).as<wire::GraphAddEmptyNodeRequest>();
-  ASSERT_EQ(request.dependencies.size(), 2u);
-  EXPECT_EQ(request.dependencies[0], seen.at(0).as<wire::GraphAddEmptyNodeRequest>().phGraphNode);
-  EXPECT_EQ(request.dependencies[1], seen.at(1).as<wire::GraphAddEmptyNodeRequest>().phGraphNode);
+  const CUgraphNode from[] = {node(1), node(2)};
+  const CUgraphNode to[] = {node(3), node(3)};
+  EXPECT_EQ(calls::cuGraphAddDependencies(client_, g, from, to, 2), CUDA_SUCCESS);
+  const auto request = test_.server.commands_of(Opcode::kGraphAddDependencies, 1)
+                           .at(0)
+                           .as<wire::GraphAddDependenciesRequest>();
+  EXPECT_EQ(request.from, (std::vector<wire::Handle>{node_handle(1), node_handle(2)}));
+  EXPECT_EQ(request.to, (std::vector<wire::Handle>{node_handle(3), node_handle(3)}));
 
-  CUgraphNode node = nullptr;
   const CUgraphNode dead = reinterpret_cast<CUgraphNode>(0x77);
-  EXPECT_EQ(calls::cuGraphAddEmptyNode(client_, &node, g, &dead, 1), CUDA_ERROR_INVALID_HANDLE);
+  EXPECT_EQ(calls::cuGraphAddDependencies(client_, g, from, &dead, 1), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(calls::cuGraphAddDependencies(client_, g, nullptr, nullptr, 2), CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST_F(GeneratedCalls, ListsComeInTwoCallsAndTheRestOfTheRoomIsNull) {
   const CUgraph g = graph();
-  const CUgraphNode own = empty_node(g);
-  const wire::Handle named = test_.server.commands_of(Opcode::kGraphAddEmptyNode, 1)
-                                 .at(0)
-                                 .as<wire::GraphAddEmptyNodeRequest>()
-                                 .phGraphNode;
   test_.server.on(Opcode::kGraphGetNodes, [&](const SeenCommand& command) {
     wire::GraphGetNodesReply reply;
     reply.numNodes = 2;
-    if (command.as<wire::GraphGetNodesRequest>().wants_nodes)
-      reply.nodes = {named, {wire::kServerIndexBase + 5, 1}};
+    if (command.as<wire::GraphGetNodesRequest>().wants_nodes) reply.nodes = {node_handle(4), node_handle(5)};
     return answer_with(reply);
   });
   size_t count = 99;
@@ -132,14 +125,14 @@ TEST_F(GeneratedCalls, ListsComeInTwoCallsAndTheRestOfTheRoomIsNull) {
   count = 4;
   ASSERT_EQ(calls::cuGraphGetNodes(client_, g, nodes, &count), CUDA_SUCCESS);
   EXPECT_EQ(count, 2u);
-  EXPECT_EQ(nodes[0], own);
+  EXPECT_EQ(nodes[0], node(4));
   EXPECT_EQ(nodes[3], nullptr);
   // What the server named can be used like what we made.
   CUgraphNodeType type{};
   EXPECT_EQ(calls::cuGraphNodeGetType(client_, nodes[1], &type), CUDA_SUCCESS);
   EXPECT_EQ(
-      test_.server.commands_of(Opcode::kGraphNodeGetType, 1).at(0).as<wire::GraphNodeGetTypeRequest>().hNode,
-      (wire::Handle{wire::kServerIndexBase + 5, 1}));
+      test_.server.commands_of(Opcode::kGraphNodeGetType, 1).at(0).as<wire::GraphNodeGetTypeRequest>().node,
+      node_handle(5));
 }
 
 TEST_F(GeneratedCalls, AttributesHaveTheSizeOfTheirKind) {

@@ -63,7 +63,7 @@ class GeneratedDispatch : public testing::Test {
   }
 
   DriverApi driver_;  // everything is not supported until a test says otherwise
-  SessionState session_{driver_, 1, MemoryLedger::kUnlimited, Logger{}, [](uint64_t) {}};
+  SessionState session_{driver_, 1, MemoryLedger::kUnlimited, Logger{}, [](uint64_t) {}, [](uint64_t) {}};
   Worker worker_{session_};
   uint64_t sequence_ = 0;
 };
@@ -167,11 +167,12 @@ TEST_F(GeneratedDispatch, ARoomOfAnySizeIsBounded) {
 TEST_F(GeneratedDispatch, AnArrayShorterThanItSaysEndsTheSession) {
   name(HandleKind::kGraph, {1, 1}, 0x10);
   name(HandleKind::kGraphNode, {2, 1}, 0x20);
-  driver_.cuGraphAddEmptyNode = [](CUgraphNode* node, CUgraph, const CUgraphNode*, size_t count) {
-    return ++seen.calls, seen.dependencies = count, *node = native<CUgraphNode>(0x30), CUDA_SUCCESS;
+  name(HandleKind::kGraphNode, {3, 1}, 0x30);
+  driver_.cuGraphAddDependencies = [](CUgraph, const CUgraphNode*, const CUgraphNode*, size_t count) {
+    return ++seen.calls, seen.dependencies = count, CUDA_SUCCESS;
   };
-  wire::GraphAddEmptyNodeRequest request{
-      .phGraphNode = {3, 1}, .hGraph = {1, 1}, .dependencies = {{2, 1}}, .numDependencies = 1000};
+  wire::GraphAddDependenciesRequest request{
+      .hGraph = {1, 1}, .from = {{2, 1}}, .to = {{3, 1}}, .numDependencies = 1000};
   EXPECT_FALSE(run(request).violation.empty());
   EXPECT_EQ(seen.calls, 0);
   request.numDependencies = 1;

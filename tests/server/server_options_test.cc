@@ -37,9 +37,9 @@ TEST_F(ServerOptionsTest, Defaults) {
 }
 
 TEST_F(ServerOptionsTest, WhatClientsSendIsKeptInTheUsersCacheUnlessToldOtherwise) {
-  ::setenv("HOME", "/home/lab", 1);
+  ::setenv("HOME", "/users/lab", 1);
   ::unsetenv("XDG_CACHE_HOME");
-  EXPECT_EQ(parse({}).options.cache_folder, "/home/lab/.cache/outboard/content");
+  EXPECT_EQ(parse({}).options.cache_folder, "/users/lab/.cache/outboard/content");
   EXPECT_EQ(parse({}).options.cache_bytes, uint64_t{4} << 30);
   ::setenv("XDG_CACHE_HOME", "/cache", 1);
   EXPECT_EQ(parse({}).options.cache_folder, "/cache/outboard/content");
