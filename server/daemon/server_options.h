@@ -24,7 +24,7 @@ struct ServerOptions {
   // Where what clients send is kept for the next time, and how much of it for each tenant.
   std::string cache_folder;
   uint64_t cache_bytes = uint64_t{4} << 30;
-  std::vector<uid_t> allowed_uids;               // besides the server's own and root
+  std::vector<uid_t> allowed_uids;  // besides the server's own and root
   LogOptions log{.level = LogLevel::kInfo, .file_path = {}, .name = "outboard-server"};
 
   bool exit_with_parent = false;
