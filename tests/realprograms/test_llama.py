@@ -57,6 +57,9 @@ def test():
     problems = [f"on the CPU:    {a}\nbut on the device: {b}" for a, b in zip(expected, found) if a != b]
     if len(found) != len(expected) or any(len(line.split(": ")[1].split()) != TOKENS for line in found):
         problems.append(f"{len(found)} lines of {TOKENS} tokens each were expected.")
+    together = [line for line in results["direct"][1].splitlines() if line.startswith("together")]
+    if len(together) != 4 or not all(line.endswith(f": {TOKENS} tokens") for line in together):
+        problems.append(f"four sequences of {TOKENS} tokens each were expected, not {together}.")
     problems += [f"the server counted only {common.launches(results[mode])} launches ({mode})." for mode in MODES[1:]
                  if common.launches(results[mode]) < TOKENS]
     return problems
