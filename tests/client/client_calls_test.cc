@@ -292,6 +292,7 @@ TEST_F(Calls, ALinksLogsHaveTheirRoomInEveryCall) {
   EXPECT_EQ(calls::cuLinkComplete(client_, link, &image, &bytes), CUDA_ERROR_INVALID_PTX);
   EXPECT_STREQ(log, "undefined: sin");
   EXPECT_EQ(reinterpret_cast<uintptr_t>(values[0]), 14u);
+  EXPECT_EQ(calls::cuLinkDestroy(client_, link), CUDA_SUCCESS);
 }
 
 TEST_F(Calls, BadImagesAreRefusedAtOnce) {
