@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/worker/copy_ends.h"
 #include "server/worker/structs_gen.h"
 
 namespace outboard::server {
@@ -87,17 +88,6 @@ CUresult NodeParams::set_kernel(const wire::GraphNodeParams& from) {
   return CUDA_SUCCESS;
 }
 
-CUresult NodeParams::set_end(const wire::CopyEnd& end, CUmemorytype* type, CUdeviceptr* address,
-                             CUarray* array) {
-  if (end.array.is_null()) {
-    *type = CU_MEMORYTYPE_DEVICE;
-    *address = end.address;
-    return CUDA_SUCCESS;
-  }
-  *type = CU_MEMORYTYPE_ARRAY;
-  return set_handle(HandleKind::kArray, end.array, array);
-}
-
 CUresult NodeParams::set_copy(const wire::GraphNodeParams& from) {
   staged_ = from.to_host != from.from_host;
   from_host_ = from.from_host;
@@ -121,32 +111,16 @@ CUresult NodeParams::set_copy(const wire::GraphNodeParams& from) {
     copy.srcHost = ticket_->staging.get();
     copy.srcPitch = from.width;
     copy.srcHeight = from.height;
-  } else {
-    copy.srcXInBytes = from.source.x_bytes;
-    copy.srcY = from.source.y;
-    copy.srcZ = from.source.z;
-    copy.srcLOD = from.source.level;
-    copy.srcPitch = from.source.pitch_bytes;
-    copy.srcHeight = from.source.height;
-    if (CUresult set = set_end(from.source, &copy.srcMemoryType, &copy.srcDevice, &copy.srcArray);
-        set != CUDA_SUCCESS)
-      return set;
+  } else if (!set_source(worker_, from.source, copy)) {
+    return CUDA_ERROR_INVALID_VALUE;
   }
   if (from.to_host) {
     copy.dstMemoryType = CU_MEMORYTYPE_HOST;
     copy.dstHost = ticket_->staging.get();
     copy.dstPitch = from.width;
     copy.dstHeight = from.height;
-  } else {
-    copy.dstXInBytes = from.destination.x_bytes;
-    copy.dstY = from.destination.y;
-    copy.dstZ = from.destination.z;
-    copy.dstLOD = from.destination.level;
-    copy.dstPitch = from.destination.pitch_bytes;
-    copy.dstHeight = from.destination.height;
-    if (CUresult set = set_end(from.destination, &copy.dstMemoryType, &copy.dstDevice, &copy.dstArray);
-        set != CUDA_SUCCESS)
-      return set;
+  } else if (!set_destination(worker_, from.destination, copy)) {
+    return CUDA_ERROR_INVALID_VALUE;
   }
   return set_context(from.context, &native_.memcpy.copyCtx);
 }

@@ -52,7 +52,6 @@ class NodeParams {
  private:
   CUresult set_kernel(const wire::GraphNodeParams& from);
   CUresult set_copy(const wire::GraphNodeParams& from);
-  CUresult set_end(const wire::CopyEnd& end, CUmemorytype* type, CUdeviceptr* address, CUarray* array);
   CUresult set_allocation(const wire::GraphNodeParams& from);
   CUresult set_context(wire::Handle handle, CUcontext* context);
   template <typename T>

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "protocol/base/limits.h"
+#include "server/worker/copy_ends.h"
 #include "server/worker/handlers_gen.h"
 #include "server/worker/worker.h"
 
@@ -29,55 +30,14 @@ CUDA_MEMCPY3D extents(const Request& request) {
   return copy;
 }
 
-// `Copy` is CUDA_MEMCPY3D or CUDA_MEMCPY3D_PEER.
-template <typename Copy>
-CUresult set_destination(const Worker& worker, const wire::CopyEnd& end, Copy& copy) {
-  copy.dstXInBytes = end.x_bytes;
-  copy.dstY = end.y;
-  copy.dstZ = end.z;
-  copy.dstLOD = end.level;
-  copy.dstPitch = end.pitch_bytes;
-  copy.dstHeight = end.height;
-  if (end.array.is_null()) {
-    copy.dstMemoryType = CU_MEMORYTYPE_DEVICE;
-    copy.dstDevice = end.address;
-    return CUDA_SUCCESS;
-  }
-  const auto array = worker.native_as<CUarray>(HandleKind::kArray, end.array);
-  if (!array) return CUDA_ERROR_INVALID_HANDLE;
-  copy.dstMemoryType = CU_MEMORYTYPE_ARRAY;
-  copy.dstArray = *array;
-  return CUDA_SUCCESS;
-}
-
-template <typename Copy>
-CUresult set_source(const Worker& worker, const wire::CopyEnd& end, Copy& copy) {
-  copy.srcXInBytes = end.x_bytes;
-  copy.srcY = end.y;
-  copy.srcZ = end.z;
-  copy.srcLOD = end.level;
-  copy.srcPitch = end.pitch_bytes;
-  copy.srcHeight = end.height;
-  if (end.array.is_null()) {
-    copy.srcMemoryType = CU_MEMORYTYPE_DEVICE;
-    copy.srcDevice = end.address;
-    return CUDA_SUCCESS;
-  }
-  const auto array = worker.native_as<CUarray>(HandleKind::kArray, end.array);
-  if (!array) return CUDA_ERROR_INVALID_HANDLE;
-  copy.srcMemoryType = CU_MEMORYTYPE_ARRAY;
-  copy.srcArray = *array;
-  return CUDA_SUCCESS;
-}
-
 }  // namespace
 
 CUresult handle(Worker& worker, const wire::CopyRegionRequest& request, wire::CopyRegionReply&) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   CUDA_MEMCPY3D copy = extents(request);
-  if (CUresult set = set_destination(worker, request.destination, copy); set != CUDA_SUCCESS) return set;
-  if (CUresult set = set_source(worker, request.source, copy); set != CUDA_SUCCESS) return set;
+  if (!set_destination(worker, request.destination, copy)) return CUDA_ERROR_INVALID_HANDLE;
+  if (!set_source(worker, request.source, copy)) return CUDA_ERROR_INVALID_HANDLE;
   return worker.driver().cuMemcpy3DAsync_v2(&copy, stream);
 }
 
@@ -93,8 +53,8 @@ CUresult handle(Worker& worker, const wire::CopyRegionPeerRequest& request, wire
   copy.Depth = request.depth;
   copy.dstContext = *destination;
   copy.srcContext = *source;
-  if (CUresult set = set_destination(worker, request.destination, copy); set != CUDA_SUCCESS) return set;
-  if (CUresult set = set_source(worker, request.source, copy); set != CUDA_SUCCESS) return set;
+  if (!set_destination(worker, request.destination, copy)) return CUDA_ERROR_INVALID_HANDLE;
+  if (!set_source(worker, request.source, copy)) return CUDA_ERROR_INVALID_HANDLE;
   return worker.driver().cuMemcpy3DPeerAsync(&copy, stream);
 }
 
@@ -109,7 +69,7 @@ CUresult handle(Worker& worker, const wire::CopyRegionFromHostRequest& request,
   }
   if (*size_bytes == 0) return CUDA_SUCCESS;
   CUDA_MEMCPY3D copy = extents(request);
-  if (CUresult set = set_destination(worker, request.destination, copy); set != CUDA_SUCCESS) return set;
+  if (!set_destination(worker, request.destination, copy)) return CUDA_ERROR_INVALID_HANDLE;
   copy.srcMemoryType = CU_MEMORYTYPE_HOST;
   copy.srcHost = bulk.data();
   copy.srcPitch = request.width_bytes;
@@ -127,7 +87,7 @@ CUresult handle(Worker& worker, const wire::CopyRegionToHostRequest& request,
   const auto size_bytes = packed_bytes(request.width_bytes, request.height, request.depth);
   if (!size_bytes) return worker.violation("A copy from the device asks for more than one chunk of 8 MiB.");
   CUDA_MEMCPY3D copy = extents(request);
-  if (CUresult set = set_source(worker, request.source, copy); set != CUDA_SUCCESS) return set;
+  if (!set_source(worker, request.source, copy)) return CUDA_ERROR_INVALID_HANDLE;
   copy.dstMemoryType = CU_MEMORYTYPE_HOST;
   copy.dstPitch = request.width_bytes;
   copy.dstHeight = request.height;
