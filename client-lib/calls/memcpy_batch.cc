@@ -6,27 +6,10 @@
 #include "client-lib/calls/copy_box.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/session/client.h"
+#include "protocol/abi/copy_batches.h"
 
 namespace outboard::client::calls {
 namespace {
-
-// The null stream takes no batches.
-bool takes_batches(CUstream stream) { return stream != nullptr && stream != CU_STREAM_LEGACY; }
-
-CUresult check_attributes(const CUmemcpyAttributes* attributes, const size_t* first, size_t attribute_count,
-                          size_t copies) {
-  if (attribute_count == 0 || attribute_count > copies || attributes == nullptr || first == nullptr ||
-      first[0] != 0)
-    return CUDA_ERROR_INVALID_VALUE;
-  for (size_t i = 0; i < attribute_count; ++i) {
-    if (i != 0 && (first[i] <= first[i - 1] || first[i] >= copies)) return CUDA_ERROR_INVALID_VALUE;
-    if (attributes[i].srcAccessOrder < CU_MEMCPY_SRC_ACCESS_ORDER_STREAM ||
-        attributes[i].srcAccessOrder > CU_MEMCPY_SRC_ACCESS_ORDER_ANY) {
-      return CUDA_ERROR_INVALID_VALUE;
-    }
-  }
-  return CUDA_SUCCESS;
-}
 
 struct Linear {
   CUdeviceptr* to = nullptr;
@@ -40,11 +23,10 @@ CUresult copy_all(Client& client, const Linear& copies, CUmemcpyAttributes* attr
                   size_t attribute_count, CUstream stream, size_t* failed) {
   *failed = SIZE_MAX;
   if (copies.to == nullptr || copies.from == nullptr || copies.bytes == nullptr || copies.count == 0 ||
-      !takes_batches(stream)) {
+      !abi::takes_copy_batches(stream) ||
+      !abi::valid_copy_attributes(attributes, first, attribute_count, copies.count)) {
     return CUDA_ERROR_INVALID_VALUE;
   }
-  const CUresult checked = check_attributes(attributes, first, attribute_count, copies.count);
-  if (checked != CUDA_SUCCESS) return checked;
   for (size_t i = 0; i < copies.count; ++i) {
     const CUresult result = cuMemcpyAsync(client, copies.to[i], copies.from[i], copies.bytes[i], stream);
     if (result == CUDA_SUCCESS) continue;
@@ -107,7 +89,7 @@ CUresult copy_one(Client& client, const CUDA_MEMCPY3D_BATCH_OP& given, CUstream 
 CUresult copy_boxes(Client& client, size_t count, const CUDA_MEMCPY3D_BATCH_OP* copies,
                     unsigned long long flags, CUstream stream, size_t* failed) {
   *failed = SIZE_MAX;
-  if (count == 0 || copies == nullptr || flags != 0 || !takes_batches(stream))
+  if (count == 0 || copies == nullptr || flags != 0 || !abi::takes_copy_batches(stream))
     return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; ++i) {
     const CUresult result = copy_one(client, copies[i], stream);

@@ -1,6 +1,7 @@
 // Batches of copies: one after the other in the stream, which is one of the orders that CUDA allows.
 #include <cstdint>
 
+#include "protocol/abi/copy_batches.h"
 #include "server/softgpu/device/array.h"
 #include "server/softgpu/driver/copy.h"
 #include "server/softgpu/driver/driver.h"
@@ -8,24 +9,6 @@
 using namespace outboard::softgpu;
 
 namespace {
-
-// The null stream takes no batches.
-bool takes_batches(CUstream stream) { return stream != nullptr && stream != CU_STREAM_LEGACY; }
-
-bool valid_attributes(const CUmemcpyAttributes* attributes, const size_t* first, size_t attribute_count,
-                      size_t copies) {
-  if (attribute_count == 0 || attribute_count > copies || attributes == nullptr || first == nullptr ||
-      first[0] != 0)
-    return false;
-  for (size_t i = 0; i < attribute_count; ++i) {
-    if (i != 0 && (first[i] <= first[i - 1] || first[i] >= copies)) return false;
-    if (attributes[i].srcAccessOrder < CU_MEMCPY_SRC_ACCESS_ORDER_STREAM ||
-        attributes[i].srcAccessOrder > CU_MEMCPY_SRC_ACCESS_ORDER_ANY) {
-      return false;
-    }
-  }
-  return true;
-}
 
 // Sides of boxes count elements where an array takes part, and bytes where none does.
 CUresult element_bytes(const CUmemcpy3DOperand& side, size_t* bytes) {
@@ -95,8 +78,9 @@ CUresult cuMemcpyBatchAsync(CUdeviceptr* to, CUdeviceptr* from, size_t* bytes, s
                             size_t* failed, CUstream stream) {
   // Of an error in the arguments no copy is the cause.
   if (failed != nullptr) *failed = SIZE_MAX;
-  if (to == nullptr || from == nullptr || bytes == nullptr || count == 0 || !takes_batches(stream) ||
-      !valid_attributes(attributes, first, attribute_count, count)) {
+  if (to == nullptr || from == nullptr || bytes == nullptr || count == 0 ||
+      !outboard::abi::takes_copy_batches(stream) ||
+      !outboard::abi::valid_copy_attributes(attributes, first, attribute_count, count)) {
     return CUDA_ERROR_INVALID_VALUE;
   }
   for (size_t i = 0; i < count; ++i) {
@@ -118,7 +102,7 @@ CUresult cuMemcpyBatchAsync_v2(CUdeviceptr* to, CUdeviceptr* from, size_t* bytes
 CUresult cuMemcpy3DBatchAsync(size_t count, CUDA_MEMCPY3D_BATCH_OP* copies, size_t* failed,
                               unsigned long long flags, CUstream stream) {
   if (failed != nullptr) *failed = SIZE_MAX;
-  if (count == 0 || copies == nullptr || flags != 0 || !takes_batches(stream))
+  if (count == 0 || copies == nullptr || flags != 0 || !outboard::abi::takes_copy_batches(stream))
     return CUDA_ERROR_INVALID_VALUE;
   for (size_t i = 0; i < count; ++i) {
     const CUresult result = copy_one(copies[i], stream);
