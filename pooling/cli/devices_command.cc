@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "pooling/cli/commands.h"
-#include "pooling/cli/configuration.h"
 #include "pooling/cli/server_query.h"
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/base/bytes.h"
@@ -69,18 +68,11 @@ void print_json(const ServerAnswer& answer) {
 }  // namespace
 
 int devices_command(const DevicesOptions& options) {
-  const auto failed = [](const Error& error) {
-    say(error.message);
+  const auto answer = ask_server(options.server, options.driver);
+  if (!answer) {
+    say(answer.error().message);
     return 1;
-  };
-  const auto config = load_configuration(options.server);
-  if (!config) return failed(config.error());
-  auto signals = SignalQueue::open();
-  if (!signals) return failed(signals.error());
-  const auto server = named_or_private_server(*config, options.driver, std::nullopt, *signals);
-  if (!server) return failed(server.error());
-  const auto answer = query_server(server->address, *config);
-  if (!answer) return failed(answer.error());
+  }
   options.format == OutputFormat::kJson ? print_json(*answer) : print_table(*answer);
   return 0;
 }

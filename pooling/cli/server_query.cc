@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "pooling/cli/configuration.h"
 #include "pooling/cli/version.h"
 #include "protocol/base/bytes.h"
 #include "protocol/transport/connect.h"
@@ -75,6 +76,17 @@ Result<ServerInUse> named_or_private_server(const ClientConfig& config,
   use.private_server = std::move(*server);
   use.address = use.private_server->address();
   return use;
+}
+
+Result<ServerAnswer> ask_server(const std::optional<std::string>& server,
+                                const std::optional<std::string>& driver) {
+  const auto config = load_configuration(server);
+  if (!config) return fail(config);
+  auto signals = SignalQueue::open();
+  if (!signals) return fail(signals);
+  const auto use = named_or_private_server(*config, driver, std::nullopt, *signals);
+  if (!use) return fail(use);
+  return query_server(use->address, *config);
 }
 
 }  // namespace outboard::cli

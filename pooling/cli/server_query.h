@@ -36,4 +36,9 @@ Result<ServerInUse> named_or_private_server(const ClientConfig& config,
                                             const std::optional<std::string>& log_level,
                                             SignalQueue& signals);
 
+// What the server says that a command with these options talks to; a private one has ended when this
+// returns.
+Result<ServerAnswer> ask_server(const std::optional<std::string>& server,
+                                const std::optional<std::string>& driver);
+
 }  // namespace outboard::cli

@@ -2,7 +2,6 @@
 #include <ctime>
 
 #include "pooling/cli/commands.h"
-#include "pooling/cli/configuration.h"
 #include "pooling/cli/server_query.h"
 #include "pooling/cli/smi_query.h"
 
@@ -30,13 +29,7 @@ int smi_command(const SmiOptions& options) {
     say(error.message);
     return 1;
   };
-  const auto config = load_configuration(options.server);
-  if (!config) return failed(config.error());
-  auto signals = SignalQueue::open();
-  if (!signals) return failed(signals.error());
-  const auto server = named_or_private_server(*config, std::nullopt, std::nullopt, *signals);
-  if (!server) return failed(server.error());
-  const auto answer = query_server(server->address, *config);
+  const auto answer = ask_server(options.server, std::nullopt);
   if (!answer) return failed(answer.error());
   const auto output = answer_text(options, answer->welcome);
   if (!output) return failed(output.error());
