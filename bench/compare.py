@@ -7,15 +7,10 @@ import json
 import os
 import pathlib
 import platform
-import subprocess
 import sys
 
-
-def measure(command, environment):
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=600)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}.")
-    return json.loads(done.stdout)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import processes  # noqa: E402
 
 
 def main():
@@ -28,11 +23,11 @@ def main():
     program = str(build / "bin" / "bench_driver_calls")
 
     direct_environment = dict(os.environ, LD_LIBRARY_PATH=str(build / "lib" / "softgpu"))
-    direct = measure([program, "--json"], direct_environment)
+    direct = processes.json_of([program, "--json"], env=direct_environment)
     remote_command = [str(build / "bin" / "outboard"), "run"]
     if options.server:
         remote_command += ["--server", options.server]
-    remote = measure(remote_command + ["--", program, "--json"], dict(os.environ))
+    remote = processes.json_of(remote_command + ["--", program, "--json"])
 
     print(f"{'':34} {'direct':>14} {'remote':>14} {'remote/direct':>14}")
     rows = []

@@ -13,9 +13,7 @@
 #include <string>
 #include <vector>
 
-#include <dlfcn.h>
-
-#include "protocol/abi/cuda_abi_gen.h"
+#include "bench/driver.h"
 
 namespace {
 
@@ -31,33 +29,7 @@ double thread_cpu_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// An empty kernel with the four parameters that a small real one has.
-constexpr const char* kPtx = R"(.version 7.0
-.target sm_75
-.address_size 64
-.visible .entry empty(.param .u64 a, .param .u64 b, .param .u64 c, .param .u32 n) { ret; }
-)";
-
-struct Driver {
-  void* library = nullptr;
-  template <typename F>
-  F* get(const char* name) const {
-    auto* found = reinterpret_cast<F*>(dlsym(library, name));
-    if (!found) {
-      std::fprintf(stderr, "The loaded libcuda.so.1 has no function %s.\n", name);
-      std::exit(2);
-    }
-    return found;
-  }
-};
-
-#define CALL(name) driver.get<decltype(::name)>(#name)
-
-void check(CUresult result, const char* what) {
-  if (result == CUDA_SUCCESS) return;
-  std::fprintf(stderr, "%s failed with CUresult %d.\n", what, static_cast<int>(result));
-  std::exit(1);
-}
+using outboard::bench::check;
 
 struct Row {
   std::string name;
@@ -66,7 +38,6 @@ struct Row {
 };
 
 struct Bench {
-  Driver driver;
   CUcontext context = nullptr;
   CUfunction empty = nullptr;
   CUstream stream = nullptr;
@@ -79,23 +50,24 @@ struct Bench {
 
   void start() {
     const auto begin = Clock::now();
-    check(CALL(cuInit)(0), "cuInit");
+    check(OUTBOARD_BENCH_FUNCTION(cuInit)(0), "cuInit");
     CUdevice device = 0;
-    check(CALL(cuDeviceGet)(&device, 0), "cuDeviceGet");
-    check(CALL(cuDevicePrimaryCtxRetain)(&context, device), "cuDevicePrimaryCtxRetain");
-    check(CALL(cuCtxSetCurrent)(context), "cuCtxSetCurrent");
+    check(OUTBOARD_BENCH_FUNCTION(cuDeviceGet)(&device, 0), "cuDeviceGet");
+    check(OUTBOARD_BENCH_FUNCTION(cuDevicePrimaryCtxRetain)(&context, device), "cuDevicePrimaryCtxRetain");
+    check(OUTBOARD_BENCH_FUNCTION(cuCtxSetCurrent)(context), "cuCtxSetCurrent");
     CUmodule module = nullptr;
-    check(CALL(cuModuleLoadData)(&module, kPtx), "cuModuleLoadData");
-    check(CALL(cuModuleGetFunction)(&empty, module, "empty"), "cuModuleGetFunction");
+    check(OUTBOARD_BENCH_FUNCTION(cuModuleLoadData)(&module, outboard::bench::kEmptyKernelPtx),
+          "cuModuleLoadData");
+    check(OUTBOARD_BENCH_FUNCTION(cuModuleGetFunction)(&empty, module, "empty"), "cuModuleGetFunction");
     launch(nullptr);
-    check(CALL(cuCtxSynchronize)(), "cuCtxSynchronize");
+    check(OUTBOARD_BENCH_FUNCTION(cuCtxSynchronize)(), "cuCtxSynchronize");
     add("init to first launch done", "ms", seconds_since(begin) * 1e3);
-    check(CALL(cuStreamCreate)(&stream, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-    check(CALL(cuMemAlloc_v2)(&buffer, kLargestCopyBytes), "cuMemAlloc");
+    check(OUTBOARD_BENCH_FUNCTION(cuStreamCreate)(&stream, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
+    check(OUTBOARD_BENCH_FUNCTION(cuMemAlloc_v2)(&buffer, kLargestCopyBytes), "cuMemAlloc");
   }
 
   void launch(CUstream on) {
-    static auto* const cu_launch = CALL(cuLaunchKernel);
+    static auto* const cu_launch = OUTBOARD_BENCH_FUNCTION(cuLaunchKernel);
     CUdeviceptr a = buffer, b = buffer, c = buffer;
     unsigned n = 1;
     void* params[] = {&a, &b, &c, &n};
@@ -105,7 +77,7 @@ struct Bench {
   void launches() {
     constexpr int kCount = 200'000;
     for (int i = 0; i < 1000; ++i) launch(stream);
-    auto* const sync = CALL(cuStreamSynchronize);
+    auto* const sync = OUTBOARD_BENCH_FUNCTION(cuStreamSynchronize);
     check(sync(stream), "cuStreamSynchronize");
     const auto begin = Clock::now();
     const double cpu = thread_cpu_seconds();
@@ -124,37 +96,37 @@ struct Bench {
   }
 
   void small_calls() {
-    auto* const sync = CALL(cuStreamSynchronize);
+    auto* const sync = OUTBOARD_BENCH_FUNCTION(cuStreamSynchronize);
     timed_calls("launch and synchronise", 5000, [&] {
       launch(stream);
       check(sync(stream), "sync");
     });
     size_t free_bytes = 0, total_bytes = 0;
-    auto* const info = CALL(cuMemGetInfo_v2);
+    auto* const info = OUTBOARD_BENCH_FUNCTION(cuMemGetInfo_v2);
     timed_calls("cuMemGetInfo", 5000, [&] { check(info(&free_bytes, &total_bytes), "cuMemGetInfo"); });
-    auto* const alloc = CALL(cuMemAlloc_v2);
-    auto* const release = CALL(cuMemFree_v2);
+    auto* const alloc = OUTBOARD_BENCH_FUNCTION(cuMemAlloc_v2);
+    auto* const release = OUTBOARD_BENCH_FUNCTION(cuMemFree_v2);
     timed_calls("cuMemAlloc and cuMemFree", 2000, [&] {
       CUdeviceptr p = 0;
       check(alloc(&p, 4096), "cuMemAlloc");
       check(release(p), "cuMemFree");
     });
-    auto* const create = CALL(cuEventCreate);
-    auto* const record = CALL(cuEventRecord);
-    auto* const destroy = CALL(cuEventDestroy_v2);
+    auto* const create = OUTBOARD_BENCH_FUNCTION(cuEventCreate);
+    auto* const record = OUTBOARD_BENCH_FUNCTION(cuEventRecord);
+    auto* const destroy = OUTBOARD_BENCH_FUNCTION(cuEventDestroy_v2);
     timed_calls("event create, record, destroy", 5000, [&] {
       CUevent event = nullptr;
       check(create(&event, 0), "cuEventCreate");
       check(record(event, stream), "cuEventRecord");
       check(destroy(event), "cuEventDestroy");
     });
-    check(CALL(cuCtxSynchronize)(), "cuCtxSynchronize");
+    check(OUTBOARD_BENCH_FUNCTION(cuCtxSynchronize)(), "cuCtxSynchronize");
   }
 
   void copies() {
     std::vector<char> host(kLargestCopyBytes, 1);
-    auto* const to_device = CALL(cuMemcpyHtoD_v2);
-    auto* const to_host = CALL(cuMemcpyDtoH_v2);
+    auto* const to_device = OUTBOARD_BENCH_FUNCTION(cuMemcpyHtoD_v2);
+    auto* const to_host = OUTBOARD_BENCH_FUNCTION(cuMemcpyDtoH_v2);
     for (size_t bytes : {size_t{64}, size_t{4} << 10, size_t{64} << 10, size_t{1} << 20, size_t{16} << 20,
                          kLargestCopyBytes}) {
       const int count = bytes >= (1 << 20) ? static_cast<int>((size_t{256} << 20) / bytes) : 2000;
@@ -162,7 +134,7 @@ struct Bench {
         copy();
         const auto begin = Clock::now();
         for (int i = 0; i < count; ++i) copy();
-        check(CALL(cuCtxSynchronize)(), "cuCtxSynchronize");
+        check(OUTBOARD_BENCH_FUNCTION(cuCtxSynchronize)(), "cuCtxSynchronize");
         return static_cast<double>(bytes) * count / seconds_since(begin) / 1e6;
       };
       const std::string size = bytes < 1024        ? std::to_string(bytes) + " B"
@@ -179,9 +151,9 @@ struct Bench {
   // 19 stream synchronisations, 30 launches, 1 copy out.
   void decode_trace() {
     constexpr int kTokens = 300;
-    auto* const sync = CALL(cuStreamSynchronize);
-    auto* const to_device = CALL(cuMemcpyHtoDAsync_v2);
-    auto* const to_host = CALL(cuMemcpyDtoHAsync_v2);
+    auto* const sync = OUTBOARD_BENCH_FUNCTION(cuStreamSynchronize);
+    auto* const to_device = OUTBOARD_BENCH_FUNCTION(cuMemcpyHtoDAsync_v2);
+    auto* const to_host = OUTBOARD_BENCH_FUNCTION(cuMemcpyDtoHAsync_v2);
     std::vector<char> small(256), logits(128 << 10);
     const auto begin = Clock::now();
     for (int token = 0; token < kTokens; ++token) {
@@ -217,11 +189,6 @@ struct Bench {
 int main(int argc, char** argv) {
   const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
   Bench bench;
-  bench.driver.library = dlopen("libcuda.so.1", RTLD_NOW);
-  if (!bench.driver.library) {
-    std::fprintf(stderr, "No CUDA driver: %s.\n", dlerror());
-    return 2;
-  }
   bench.start();
   bench.launches();
   bench.small_calls();

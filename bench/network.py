@@ -13,10 +13,10 @@ import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import plot  # noqa: E402
+import processes  # noqa: E402
 
 TRACES = ("first_launch", "decode", "training")
 
@@ -36,37 +36,19 @@ def started(command, pattern, **options):
         process.wait(timeout=10)
 
 
-def traces(command, environment):
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=600)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}.")
-    return json.loads(done.stdout)
-
-
 def measure(build, rtts, steps):
     program = [str(build / "bin" / "bench_traces")]
-    direct = traces(program + [str(steps)], dict(os.environ, LD_LIBRARY_PATH=str(build / "lib" / "softgpu")))
+    direct = processes.json_of(program + [str(steps)], env=dict(os.environ, LD_LIBRARY_PATH=str(build / "lib/softgpu")))
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        reading, writing = os.pipe()
-        server = subprocess.Popen([str(build / "bin" / "outboard-server"), "--listen", "127.0.0.1:0", "--driver", "softgpu",
-                                   "--ready-fd", str(writing), "--log-file", f"{folder}/server.log"], pass_fds=[writing])
-        os.close(writing)
-        try:
-            with os.fdopen(reading) as ready:
-                line = ready.readline()
-            address = re.search(r"127\.0\.0\.1:\d+", line).group(0)
-            for rtt in rtts:
-                proxy = [str(build / "bin" / "bench_delay_proxy"), "--to", address, "--rtt-ms", str(rtt)]
-                with started(proxy, r"listening on (\S+)") as through:
-                    fewer = steps if rtt < 5 else max(3, steps // 10)
-                    remote = traces([str(build / "bin" / "outboard"), "run", "--quiet", "--server", through, "--"] + program +
-                                    [str(fewer)], dict(os.environ))
-                for trace in TRACES:
-                    rows.append(row_of(trace, rtt, direct[trace], remote[trace]))
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
+    with processes.server(build, "softgpu") as address:
+        for rtt in rtts:
+            proxy = [str(build / "bin" / "bench_delay_proxy"), "--to", address, "--rtt-ms", str(rtt)]
+            with started(proxy, r"listening on (\S+)") as through:
+                fewer = steps if rtt < 5 else max(3, steps // 10)
+                remote = processes.json_of([str(build / "bin" / "outboard"), "run", "--quiet", "--server", through, "--",
+                                            *program, str(fewer)])
+            for trace in TRACES:
+                rows.append(row_of(trace, rtt, direct[trace], remote[trace]))
     return rows
 
 

@@ -8,33 +8,16 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
 
-
-def output(command, **options):
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=600, **options)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}.")
-    return json.loads(done.stdout)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import processes  # noqa: E402
 
 
 def through_null_driver(build):
-    with tempfile.TemporaryDirectory() as folder:
-        reading, writing = os.pipe()
-        server = subprocess.Popen([str(build / "bin" / "outboard-server"), "--listen", "127.0.0.1:0", "--driver",
-                                   str(build / "lib" / "null" / "libcuda.so.1"), "--ready-fd", str(writing),
-                                   "--log-file", f"{folder}/server.log"], pass_fds=[writing])
-        os.close(writing)
-        try:
-            with os.fdopen(reading) as ready:
-                address = re.search(r"127\.0\.0\.1:\d+", ready.readline()).group(0)
-            return output([str(build / "bin" / "outboard"), "run", "--quiet", "--server", address, "--",
-                           str(build / "bin" / "bench_driver_calls"), "--json"])
-        finally:
-            server.terminate()
-            server.wait(timeout=10)
+    with processes.server(build, str(build / "lib" / "null" / "libcuda.so.1")) as address:
+        return processes.json_of([str(build / "bin" / "outboard"), "run", "--quiet", "--server", address, "--",
+                                  str(build / "bin" / "bench_driver_calls"), "--json"])
 
 
 def main():
@@ -43,7 +26,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     build = options.build.resolve()
-    plain = output([str(build / "bin" / "bench_socket_copy"), "64"])
+    plain = processes.json_of([str(build / "bin" / "bench_socket_copy"), "64"])
     rows = through_null_driver(build)
     for row in rows:
         name, size = row["name"], re.search(r"(\d+) MiB", row["name"])

@@ -11,41 +11,17 @@
 #include <string>
 #include <vector>
 
-#include <dlfcn.h>
-
-#include "protocol/abi/cuda_abi_gen.h"
+#include "bench/driver.h"
 #include "protocol/base/session_stats.h"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kPtx = R"(.version 7.0
-.target sm_75
-.address_size 64
-.visible .entry empty(.param .u64 a, .param .u64 b, .param .u64 c, .param .u32 n) { ret; }
-)";
-
-void* g_library = nullptr;
-
-template <typename F>
-F* function(const char* name) {
-  auto* found = reinterpret_cast<F*>(dlsym(g_library, name));
-  if (found != nullptr) return found;
-  std::fprintf(stderr, "The loaded libcuda.so.1 has no function %s.\n", name);
-  std::exit(2);
-}
-
-void check(CUresult result, const char* what) {
-  if (result == CUDA_SUCCESS) return;
-  std::fprintf(stderr, "%s failed with CUresult %d.\n", what, static_cast<int>(result));
-  std::exit(1);
-}
-
-#define CUDA(name, ...)                                           \
-  do {                                                            \
-    static auto* const found = function<decltype(::name)>(#name); \
-    check(found(__VA_ARGS__), #name);                             \
+#define CUDA(name, ...)                                       \
+  do {                                                        \
+    static auto* const found = OUTBOARD_BENCH_FUNCTION(name); \
+    outboard::bench::check(found(__VA_ARGS__), #name);        \
   } while (false)
 
 outboard::SessionStatsSnapshot counts() {
@@ -78,7 +54,7 @@ struct Program {
     CUDA(cuDevicePrimaryCtxRetain, &context, 0);
     CUDA(cuCtxSetCurrent, context);
     CUmodule module = nullptr;
-    CUDA(cuModuleLoadData, &module, kPtx);
+    CUDA(cuModuleLoadData, &module, outboard::bench::kEmptyKernelPtx);
     CUDA(cuModuleGetFunction, &empty, module, "empty");
     launch(nullptr);
   }
@@ -147,9 +123,8 @@ struct Program {
 
 int main(int argc, char** argv) {
   const int steps = argc > 1 ? std::atoi(argv[1]) : 100;
-  g_library = dlopen("libcuda.so.1", RTLD_NOW);
-  if (g_library == nullptr || steps <= 0) {
-    std::fprintf(stderr, "%s\nUsage: bench_traces [STEPS]\n", g_library ? "" : dlerror());
+  if (steps <= 0) {
+    std::fprintf(stderr, "Usage: bench_traces [STEPS]\n");
     return 2;
   }
   Program program;
