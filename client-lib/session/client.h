@@ -192,9 +192,10 @@ class Client {
   // For handles with a payload of the calls' own.
   CUresult create_handle_with(wire::HandleKind kind, void* payload, wire::Handle* handle);
 
-  // Numbers for uploads that a later command refers to.
+  // Whether it is worth asking the server if it knows an upload already.
   bool server_keeps_uploads() const { return server_keeps_uploads_.load(std::memory_order_relaxed); }
   void server_keeps_nothing() { server_keeps_uploads_.store(false, std::memory_order_relaxed); }
+  // Numbers for uploads that a later command refers to.
   uint32_t next_upload() { return next_upload_.fetch_add(1, std::memory_order_relaxed); }
 
   void count_call() { counters_.calls.fetch_add(1, std::memory_order_relaxed); }

@@ -12,7 +12,7 @@ uint64_t times(uint64_t a, uint64_t b) {
 }
 
 // Bits of one channel, or of one element of the formats that name their channels themselves. What is
-// not listed (video formats) has at most 64.
+// not listed (four channels of 16 bits, video formats) has at most 64.
 uint64_t channel_bits(CUarray_format format) {
   switch (format) {
     case CU_AD_FORMAT_UNSIGNED_INT8:
@@ -48,8 +48,6 @@ uint64_t channel_bits(CUarray_format format) {
     case CU_AD_FORMAT_BC6H_SF16:
     case CU_AD_FORMAT_BC7_UNORM:
     case CU_AD_FORMAT_BC7_UNORM_SRGB: return 8;
-    case CU_AD_FORMAT_UNORM_INT16X4:
-    case CU_AD_FORMAT_SNORM_INT16X4: return 64;
     default: return 64;
   }
 }

@@ -93,15 +93,15 @@ Status ContentStore::keep(const ContentHash& hash, ByteSpan content) {
   std::string unfinished = path(hash) + ".XXXXXX" + kUnfinished;
   const int file = ::mkostemps(unfinished.data(), static_cast<int>(std::strlen(kUnfinished)), O_CLOEXEC);
   if (file < 0) return system_failure("The file " + unfinished + " cannot be made");
-  const bool written = write_all(file, content);
-  const Status failed =
-      written ? Status() : Status(system_failure("The file " + unfinished + " cannot be written"));
+  Status kept;
+  if (!write_all(file, content)) {
+    kept = system_failure("The file " + unfinished + " cannot be written");
+  } else if (::rename(unfinished.c_str(), path(hash).c_str()) != 0) {
+    kept = system_failure("The file " + unfinished + " cannot be renamed");
+  }
   ::close(file);
-  if (written && ::rename(unfinished.c_str(), path(hash).c_str()) == 0) return {};
-  const Status renamed =
-      written ? Status(system_failure("The file " + unfinished + " cannot be renamed")) : failed;
-  ::unlink(unfinished.c_str());
-  return renamed;
+  if (!kept) ::unlink(unfinished.c_str());
+  return kept;
 }
 
 // Other workers may remove the same files: what is gone already is as good.
