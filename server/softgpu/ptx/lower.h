@@ -100,6 +100,7 @@ class FunctionLowering {
   void instruction(const Instruction& source);
   const exec::Form* find_form(const Instruction& source, const std::string& opcode);
   std::string memory_opcode(const Instruction& source);
+  bool drop_cache_policy(const Instruction& source, std::span<const Operand>& operands);
   void generic(const Instruction& source, const exec::Form& form, std::span<const Operand> operands);
   bool value(const exec::OperandSpec& spec, const exec::Form& form, const Operand& operand,
              const Instruction& source);

@@ -150,6 +150,22 @@ const exec::Form* FunctionLowering::find_form(const Instruction& source, const s
   return nullptr;
 }
 
+// With .L2::cache_hint the last operand is a cache policy, which changes nothing here.
+bool FunctionLowering::drop_cache_policy(const Instruction& source, std::span<const Operand>& operands) {
+  if (operands.empty() || !has_modifier(source.opcode, ".L2::cache_hint")) return true;
+  const Operand& policy = operands.back();
+  Resolved name;
+  const bool is_register = policy.kind == OperandKind::kName && resolve_register(policy.name, name) &&
+                           name.kind == Resolved::Kind::kRegister && type_width(name.type) == Width::k64;
+  if (!is_register && policy.kind != OperandKind::kInteger) {
+    error(policy.at, "'" + std::string(source.opcode) +
+                         "' ends with a cache policy, which is a register or a number of 64 bits");
+    return false;
+  }
+  operands = operands.first(operands.size() - 1);
+  return true;
+}
+
 // cp.async copies a constant number of bytes; a predicate behind it, which only its register tells
 // from a number, makes it a form of its own.
 void FunctionLowering::copy_async(const Instruction& source, std::span<const Operand> operands) {
@@ -228,10 +244,11 @@ void FunctionLowering::instruction(const Instruction& source) {
       return generic(source, *form, operands);
     }
   }
+  const bool memory = base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red";
+  if ((memory || base == "cp") && !drop_cache_policy(source, operands)) return;
   if (source.opcode.starts_with("cp.async.c") && has_modifier(source.opcode, ".global"))
     return copy_async(source, operands);
   const exec::Form* form = nullptr;
-  bool memory = base == "ld" || base == "st" || base == "ldu" || base == "atom" || base == "red";
   if (memory || base == "cvta" || base == "isspacep") {
     form = find_form(source, memory_opcode(source));
   } else if (module_.target_number < 20) {

@@ -77,6 +77,7 @@ Operand Parser::address_operand(uint32_t depth) {
   std::vector<Operand> elements;
   if (accept(',')) operand_list(']', elements, depth + 1);
   expect(']');
+  accept_directive(".unified");  // all lanes read one address: a hint
   store_elements(address, elements);
   return address;
 }

@@ -125,6 +125,13 @@ TEST(AsyncCopyForms, CachePolicies) {
   }
 }
 
+TEST(AsyncCopyForms, PrefetchesDoNothing) {
+  check_copy(
+      "cp.async.bulk.prefetch.L2.global [%rd_mem], 32; cp.async.bulk.prefetch.L2.global.L2::cache_hint "
+      "[%rd_mem], %s0, %d0; cp.async.ca.shared.global [%s2], [%d1], 8;",
+      8, {}, [](uint32_t) { return 8; });
+}
+
 TEST(AsyncCopyForms, Waits) {
   for (const char* wait : {"cp.async.wait_all;", "cp.async.commit_group; cp.async.wait_group 1;"})
     check_copy(std::string("cp.async.ca.shared.global [%s2], [%d1], 8; ") + wait, 8, {},

@@ -23,7 +23,7 @@ uint64_t cell(const std::vector<uint8_t>& memory, size_t i, unsigned bytes) {
 }
 
 // Shared memory is filled from global and copied back.
-void check_atomic(const AtomicCase& c, const std::string& space, bool is_red) {
+void check_atomic(const AtomicCase& c, const std::string& space, bool is_red, const std::string& end = ";") {
   const unsigned cells = 8;
   const char* reg = reg_of(c.bytes);
   const Values& edges = c.edges ? *c.edges : integer_edges(reg);
@@ -45,7 +45,7 @@ void check_atomic(const AtomicCase& c, const std::string& space, bool is_red) {
   }
   const std::string opcode = (is_red ? "red" : "atom") + space + "." + c.name;
   if (!is_red) test.outputs = {reg};
-  test.code += opcode + (is_red ? "" : " %o0,") + " [%d2], %i0;";
+  test.code += opcode + (is_red ? "" : " %o0,") + " [%d2], %i0" + end;
   if (shared)
     test.code +=
         "\n{ .reg .b" + bits + " v; ld.shared.b" + bits + " v, [%d2]; st.global.b" + bits + " [%d1], v; }";
@@ -131,6 +131,17 @@ TEST(AtomicForms, Operations) {
   }
   check_atomic(cases()[0], ".relaxed.gpu.global", true);
   check_atomic(cases()[0], ".acq_rel.sys.global", false);
+}
+
+TEST(AtomicForms, CachePolicies) {
+  for (AtomicCase c : cases()) {
+    const size_t type = c.name.rfind('.');
+    c.name.insert(type, ".L2::cache_hint");
+    for (std::string space : {"", ".global", ".relaxed.gpu.global"}) {
+      check_atomic(c, space, false, ", 5;");
+      if (c.reduces) check_atomic(c, space, true, ", %rd_mem;");
+    }
+  }
 }
 
 TEST(AtomicForms, CompareAndSwap) {

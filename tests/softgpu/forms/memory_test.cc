@@ -69,7 +69,7 @@ std::string fill(const std::string& space, unsigned bytes, bool whole_per_lane) 
 }
 
 void check_load(const std::string& opcode, const std::string& space, const Type& type, unsigned count,
-                Shape shape) {
+                Shape shape, const std::string& end = ";") {
   const unsigned stride = type.bytes * count;
   const unsigned size = std::max(32 * stride, 128u);  // fill() copies 128 bytes at a time
   FormCase test;
@@ -89,7 +89,7 @@ void check_load(const std::string& opcode, const std::string& space, const Type&
     base = "%d6";
   }
   test.code += address_code(shape, stride) + "cvt.u64.u32 %d0, %s0; add.u64 %d1, " + base + ", %d0;\n" +
-               guard + opcode + " " + vector_text(count, "%o") + ", [%d1];";
+               guard + opcode + " " + vector_text(count, "%o") + ", [%d1]" + end;
   for (Isa isa : available_isas()) {
     const FormResult result = run_form(test, isa);
     ASSERT_EQ(result.code, 0) << opcode << ": " << result.message;
@@ -106,7 +106,7 @@ void check_load(const std::string& opcode, const std::string& space, const Type&
 }
 
 void check_store(const std::string& opcode, const std::string& space, const Type& type, unsigned count,
-                 Shape shape) {
+                 Shape shape, const std::string& end = ";") {
   const unsigned stride = type.bytes * count;
   const unsigned size = std::max(32 * stride, 128u);  // fill() copies 128 bytes at a time
   FormCase test;
@@ -133,7 +133,7 @@ void check_store(const std::string& opcode, const std::string& space, const Type
     }
   }
   test.code += address_code(shape, stride) + "cvt.u64.u32 %d0, %s0; add.u64 %d1, " + base + ", %d0;\n" +
-               guard + opcode + " [%d1], " + vector_text(count, "%i") + ";" + after;
+               guard + opcode + " [%d1], " + vector_text(count, "%i") + end + after;
   for (Isa isa : available_isas()) {
     const FormResult result = run_form(test, isa);
     ASSERT_EQ(result.code, 0) << opcode << ": " << result.message;
@@ -300,15 +300,92 @@ TEST(MemoryForms, HintsDoNothing) {
   test.code =
       "prefetch.global.L1 [%rd_mem]; prefetch.global.L2 [%rd_mem]; prefetch.local.L1 [0]; prefetch.local.L2 "
       "[0]; prefetch.L1 [%rd_mem]; prefetch.L2 [%rd_mem]; "
-      "prefetch.global.local.L1 [%rd_mem]; prefetch.global.L2::evict_last [%rd_mem]; "
-      "prefetch.global.L2::evict_normal [%rd_mem]; prefetchu.L1 [%rd_mem]; "
+      "prefetch.global.L2::evict_last [%rd_mem]; "
+      "prefetch.global.L2::evict_normal [%rd_mem]; prefetch.L2::evict_last [%rd_mem]; "
+      "prefetch.L2::evict_normal [%rd_mem]; prefetchu.L1 [%rd_mem]; prefetch.tensormap [%rd_mem]; "
+      "prefetch.const.tensormap [%rd_mem]; prefetch.param.tensormap [in]; "
       "applypriority.global.L2::evict_normal [%rd_mem], 128; applypriority.L2::evict_normal [%rd_mem], 128; "
       "discard.global.L2 [%rd_mem], 128; discard.L2 [%rd_mem], 128;";
-  test.code.erase(test.code.find("prefetch.global.local.L1"),
-                  std::string("prefetch.global.local.L1 [%rd_mem]; ").size());
   const FormResult result = run_form(test, Isa::kBest);
   ASSERT_EQ(result.code, 0) << result.message;
   EXPECT_EQ(result.memory, test.memory);
+}
+
+// A cache policy behind the other operands, in a register or a number; with and without other hints.
+TEST(MemoryForms, CachePolicies) {
+  const std::string make = "{ .reg .b64 policy; createpolicy.fractional.L2::evict_last.b64 policy, 0.5; ";
+  for (const Type& type : {kTypes[0], kTypes[6], kTypes[11], kTypes[13]}) {
+    for (unsigned count : {1u, 2u, 4u}) {
+      const std::string tail = (count == 1 ? "" : ".v" + std::to_string(count)) + "." + type.name;
+      for (std::string hint : {"", ".L1::evict_first", ".L1::no_allocate"}) {
+        for (std::string space : {"", ".global", ".global.nc"}) {
+          const std::string opcode = "ld" + space + hint + ".L2::cache_hint";
+          check_load(make + opcode + tail, ".global", type, count, Shape::kContiguous, ", policy; }");
+          check_load(opcode + ".L2::128B" + tail, ".global", type, count, Shape::kPartial, ", 7;");
+        }
+        for (std::string space : {"", ".global"}) {
+          const std::string opcode = "st" + space + hint + ".L2::cache_hint" + tail;
+          check_store(make + opcode, ".global", type, count, Shape::kContiguous, ", policy; }");
+          check_store(opcode, ".global", type, count, Shape::kPartial, ", 7;");
+        }
+      }
+    }
+  }
+  const Type& word = kTypes[8];
+  check_load("ld.global.u32", ".global", word, 1, Shape::kUniform, ".unified;");
+  check_load("ld.global.L2::cache_hint.u32", ".global", word, 1, Shape::kUniform, ".unified, 7;");
+  for (std::string kind : {"ld.global.cg", "ld.weak.global", "ld.relaxed.gpu.global", "ld.acquire.sys"})
+    check_load(kind + ".L2::cache_hint.u32", ".global", word, 1, Shape::kScattered, ", 7;");
+  for (std::string kind : {"st.global.wt", "st.weak.global", "st.relaxed.gpu.global", "st.release.sys"})
+    check_store(kind + ".L2::cache_hint.u32", ".global", word, 1, Shape::kScattered, ", 7;");
+}
+
+TEST(MemoryForms, WhatIsNoCachePolicyIsRefused) {
+  for (std::string code :
+       {"ld.global.L2::cache_hint.u32 %s0, [%rd_mem];", "ld.global.L2::cache_hint.u32 %s0, [%rd_mem], %s1;",
+        "ld.global.L2::cache_hint.u32 %s0, [%rd_mem], 0.5;", "ld.global.u32 %s0, [%rd_mem], %d0;",
+        "st.global.L2::cache_hint.u32 [%rd_mem], %s0;", "st.global.u32 [%rd_mem], %s0, %d0;",
+        "atom.global.add.L2::cache_hint.u32 %s0, [%rd_mem], %s1;",
+        "atom.global.add.u32 %s0, [%rd_mem], %s1, %d0;", "red.global.add.L2::cache_hint.u32 [%rd_mem], %s1;",
+        "cp.async.ca.shared.global.L2::cache_hint [0], [%rd_mem], 16, %s0;"}) {
+    FormCase test;
+    test.memory = pattern(64);
+    test.code = code;
+    const FormResult result = run_form(test, Isa::kBest);
+    EXPECT_NE(result.code, 0) << code;
+    EXPECT_NE(result.message.find("error"), std::string::npos) << code << ": " << result.message;
+  }
+}
+
+// Policies mean nothing here, but they are written, and only by the lanes that are meant.
+TEST(MemoryForms, PoliciesAreMade) {
+  std::vector<std::string> codes = {"createpolicy.cvt.L2.b64 %o0, %i0;", "createpolicy.cvt.L2.b64 %o0, 3;"};
+  for (std::string first : {"evict_last", "evict_normal", "evict_first", "evict_unchanged"}) {
+    for (std::string second : {"", ".L2::evict_first", ".L2::evict_unchanged"}) {
+      const std::string tail = ".L2::" + first + second + ".b64 %o0";
+      for (std::string fraction : {"", ", 0.25", ", %i1"})
+        codes.push_back("createpolicy.fractional" + tail + fraction + ";");
+      // No byte of the range is accessed.
+      codes.push_back("createpolicy.range" + tail + ", [%i0], 64, 128;");
+      codes.push_back("createpolicy.range.global" + tail + ", [%i0], %s0, %s0;");
+    }
+  }
+  for (const std::string& code : codes) {
+    FormCase test;
+    test.inputs = {{"b64", row_of([](uint32_t lane) { return uint64_t{lane} << 40; })},
+                   {"b32", row_of([](uint32_t) { return 0.5f; })}};
+    test.outputs = {"b64"};
+    test.code =
+        ".reg .pred odd; mov.u32 %s0, %laneid; and.b32 %s1, %s0, 1; setp.ne.u32 odd, %s1, 0; mov.b64 "
+        "%o0, 77;\n@odd " +
+        code;
+    for (Isa isa : available_isas()) {
+      const FormResult result = run_form(test, isa);
+      ASSERT_EQ(result.code, 0) << code << result.message;
+      for (uint32_t lane = 0; lane < 32; ++lane)
+        ASSERT_EQ(result.outputs[0][lane], lane % 2 == 0 ? 77u : 0u) << code << " lane " << lane;
+    }
+  }
 }
 
 TEST(MemoryForms, BordersAreChecked) {
@@ -361,8 +438,7 @@ TEST(MemoryForms, NoFormIsWithoutTest) {
     bool excused = form.ends_with("b128") ||
                    (form.find(".param") != std::string::npos &&
                     (form.find(".v8") != std::string::npos || form.find("64") != std::string::npos ||
-                     form.find(".v4") != std::string::npos)) ||
-                   form.starts_with("prefetch.global.local");
+                     form.find(".v4") != std::string::npos));
     if (!excused) left += form + "\n";
     at = end + 1;
   }

@@ -28,10 +28,10 @@ const Op* nothing(Warp& warp, const Op* op) { return op + 1; }
   return true;
 }
 
-// Op::aux of copies: what the operand behind the size is, if it is there and not a cache policy.
-enum : u32 { kWhole, kSourceBytes, kIgnoreSource };
+// Op::aux of copies: what the operand behind the size is, if it is there.
+enum : u32 { kSourceBytes, kIgnoreSource };
 
-// [shared], [global], size [, bytes to read | predicate: read none] [, cache policy]
+// [shared], [global], size [, bytes to read | predicate: read none]
 const Op* copy(Warp& warp, const Op* op) {
   u32 mask = warp.mask(op);
   if (mask == 0) return op + 1;
@@ -40,7 +40,7 @@ const Op* copy(Warp& warp, const Op* op) {
   Layout layout = resolve_in<Window::kShared>(warp, op, 0, mask, size, false, to);
   if (layout == Layout::kFault) return nullptr;
   spread(layout, size, to);
-  if (op->aux != kWhole && op->r[5] != kNoOperand) {
+  if (op->r[5] != kNoOperand) {
     u32 ignored = op->aux == kIgnoreSource ? warp.predicate(op->r[5]) : 0;
     const u32* given = op->aux == kSourceBytes ? warp.row<const u32>(op->r[5]) : nullptr;
     alignas(64) u32 source_bytes[kLanes];
@@ -205,20 +205,17 @@ void add_copies(FormTable& t) {
   constexpr const char* kCopy = "cp.async.{ca,cg}{.shared,.shared::cta}.global";
   t.add(kCopy, "[] [] # u32?", copy, kSourceBytes);
   t.add(Pattern(kCopy, ".ignore_src").text, "[] [] # p", copy, kIgnoreSource, kInternal);
-  const Pattern hinted(kCopy, ".L2::cache_hint");
-  t.add(hinted.text, "[] [] # b64", copy, kWhole);
-  t.add(hinted.text, "[] [] # u32 b64", copy, kSourceBytes);
-  t.add(Pattern(hinted.text, ".ignore_src").text, "[] [] # p b64", copy, kIgnoreSource, kInternal);
 }
 
 }  // namespace
 
 void add_async_copy_forms(FormTable& table) {
   table.begin_group("async_copy");
-  table.ignore("cp", "L2::64B L2::128B L2::256B");
+  table.ignore("cp", "L2::64B L2::128B L2::256B L2::cache_hint");
   // A CTA's warps run on one thread, in the order of their accesses.
   table.ignore("mbarrier", "relaxed acquire release cta cluster");
   add_copies(table);
+  table.add("cp.async.bulk.prefetch.L2.global", "[] u32", nothing);
   table.add("cp.async.commit_group", "", nothing);
   table.add("cp.async.wait_group", "#", nothing);
   table.add("cp.async.wait_all", "", nothing);

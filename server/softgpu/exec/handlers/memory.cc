@@ -1,4 +1,4 @@
-// ld, st, ldu, prefetch, discard: data between registers and memory.
+// ld, st, ldu, prefetch, discard, createpolicy: data between registers and memory.
 #include "server/softgpu/exec/handlers/access.h"
 #include "server/softgpu/exec/handlers/table_text.h"
 #include "server/softgpu/exec/special.h"
@@ -157,6 +157,13 @@ const Op* frame_copy(Warp& warp, const Op* op) {
 
 const Op* nothing(Warp&, const Op* op) { return op + 1; }
 
+// A policy is for a cache that does not exist; what its bits mean is each device's own business.
+const Op* no_policy(Warp& warp, const Op* op) {
+  u64* d = warp.row<u64>(op->r[0]);
+  for_lanes(warp.mask(op), [&](u32 lane) { d[lane] = 0; });
+  return op + 1;
+}
+
 struct TypeRow {
   const char *types, *type;
   Handler load, store;
@@ -212,7 +219,9 @@ void add_memory_forms(FormTable& table) {
   constexpr const char* kHints =
       "ca cg cs lu cv wb wt nc L1::evict_normal L1::evict_unchanged L1::evict_first L1::evict_last "
       "L1::no_allocate "
-      "L2::evict_last L2::evict_normal L2::evict_first L2::64B L2::128B L2::256B cta cluster gpu sys";
+      "L2::evict_last L2::evict_normal L2::evict_first L2::64B L2::128B L2::256B L2::cache_hint cta cluster "
+      "gpu "
+      "sys";
   table.ignore("ld", kHints);
   table.ignore("st", kHints);
   table.ignore("ldu", kHints);
@@ -230,11 +239,19 @@ void add_memory_forms(FormTable& table) {
   table.add("ldu[.global].v4.{u32,s32,b32,f32}", "=b32x4 []", load<u32, u32>,
             aux_of(Window::kGeneric, 4, false), kRelaxedWidths);
   // Hints to caches that do not exist.
-  table.add("prefetch[.global][.local].{L1,L2}", "[]", nothing);
-  table.add("prefetch.global.{L2::evict_last,L2::evict_normal}", "[]", nothing);
+  table.add("prefetch{,.global,.local}.{L1,L2}", "[]", nothing);
+  table.add("prefetch[.global].{L2::evict_last,L2::evict_normal}", "[]", nothing);
+  table.add("prefetch{,.const,.param}.tensormap", "[]", nothing);
   table.add("prefetchu.L1", "[]", nothing);
   table.add("discard[.global].L2", "[] #", nothing);
   table.add("applypriority[.global].L2::evict_normal", "[] #", nothing);
+  for (const char* second : {"", ".L2::evict_first", ".L2::evict_unchanged"}) {
+    constexpr const char* kFirst = ".{L2::evict_last,L2::evict_normal,L2::evict_first,L2::evict_unchanged}";
+    table.add(Pattern("createpolicy.fractional", kFirst, second, ".b64").text, "=b64 f32?", no_policy);
+    table.add(Pattern("createpolicy.range[.global]", kFirst, second, ".b64").text, "=b64 [] u32 u32",
+              no_policy);
+  }
+  table.add("createpolicy.cvt.L2.b64", "=b64 b64", no_policy);
   table.add("frame.load.b8", "=b16 #", frame_load<u8, u16>, 0, kInternal);
   table.add("frame.load.b16", "=b16 #", frame_load<u16, u16>, 0, kInternal);
   table.add("frame.load.b32", "=b32 #", frame_load<u32, u32>, 0, kInternal);
