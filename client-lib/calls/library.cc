@@ -93,11 +93,16 @@ CUresult cuLibraryLoadFromFile(Client& client, CUlibrary* library, const char* f
 CUresult cuLibraryUnload(Client& client, CUlibrary library) {
   ModuleInfo* module = find_module(client, library);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  for (const auto& [context, handle] : module->modules_by_context)
+  // First the command: numbers are used again as soon as they are forgotten.
+  const CUresult result = client.post(wire::UnloadModuleRequest{module->handle, 1});
+  for (const auto& [context, handle] : module->modules_by_context) {
+    if (ModuleInfo* of_context = find_module(client, to_application<CUmodule>(handle)))
+      forget_names(client, *of_context);
     client.forget_handle(HandleKind::kModule, handle);
+  }
   forget_names(client, *module);
   client.forget_handle(HandleKind::kLibrary, module->handle);
-  return client.post(wire::UnloadModuleRequest{module->handle, 1});
+  return result;
 }
 
 CUresult cuLibraryGetKernel(Client& client, CUkernel* pKernel, CUlibrary library, const char* name) {

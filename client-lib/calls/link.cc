@@ -124,7 +124,7 @@ CUresult cuLinkAddFile_v2(Client& client, CUlinkState state, CUjitInputType type
 CUresult cuLinkComplete(Client& client, CUlinkState state, void** cubinOut, size_t* sizeOut) {
   LinkInfo* link = find_link(client, state);
   if (link == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  if (cubinOut == nullptr || sizeOut == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (cubinOut == nullptr) return CUDA_ERROR_INVALID_VALUE;
   wire::LinkCompleteReply reply;
   Reply raw;
   const CUresult result = client.call(wire::LinkCompleteRequest{link->handle}, reply, raw, {});
@@ -132,7 +132,7 @@ CUresult cuLinkComplete(Client& client, CUlinkState state, void** cubinOut, size
   if (result != CUDA_SUCCESS) return result;
   link->image = std::move(raw.bulk);
   *cubinOut = link->image.data();
-  *sizeOut = link->image.size();
+  if (sizeOut != nullptr) *sizeOut = link->image.size();
   return CUDA_SUCCESS;
 }
 

@@ -55,9 +55,11 @@ CUresult cuModuleLoad(Client& client, CUmodule* module, const char* fname) {
 CUresult cuModuleUnload(Client& client, CUmodule hmod) {
   ModuleInfo* module = find_module(client, hmod);
   if (module == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  // First the command: numbers are used again as soon as they are forgotten.
+  const CUresult result = client.post(wire::UnloadModuleRequest{module->handle, 0});
   forget_names(client, *module);
   client.forget_handle(HandleKind::kModule, module->handle);
-  return client.post(wire::UnloadModuleRequest{module->handle, 0});
+  return result;
 }
 
 CUresult cuModuleGetFunction(Client& client, CUfunction* hfunc, CUmodule hmod, const char* name) {

@@ -14,11 +14,17 @@ using wire::HandleKind;
 
 uint8_t kind_number(const ModuleInfo& module) { return module.kind == HandleKind::kLibrary ? 1 : 0; }
 
+// Functions of a module end with its context. Those of a library do not: only their instances do.
+CUresult new_handle(Client& client, FunctionInfo* function, uint32_t context_index, Handle* handle) {
+  *handle = client.handles().create(HandleKind::kFunction, function, context_index);
+  return handle->is_null() ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
+}
+
 // The driver cannot list its functions: asks for this one. The module's mutex is held.
 CUresult ask_for_function(Client& client, ModuleInfo& module, const char* name, FunctionInfo** out) {
   FunctionInfo* function = client.modules().new_function(module, name);
   Handle handle;
-  CUresult result = client.create_handle_with(HandleKind::kFunction, function, &handle);
+  CUresult result = new_handle(client, function, module.context.index, &handle);
   if (result == CUDA_SUCCESS) {
     wire::GetFunctionReply reply;
     result = client.call(wire::GetFunctionRequest{module.handle, kind_number(module), name, handle}, reply);
@@ -70,7 +76,7 @@ CUresult bind_function(Client& client, ModuleInfo& module, const char* name, Fun
   FunctionInfo* function = it->second;
   if (function->handle.is_null()) {
     Handle handle;
-    CUresult result = client.create_handle_with(HandleKind::kFunction, function, &handle);
+    CUresult result = new_handle(client, function, module.context.index, &handle);
     if (result != CUDA_SUCCESS) return result;
     result = client.post(wire::BindFunctionRequest{module.handle, kind_number(module), name, handle});
     if (result != CUDA_SUCCESS) {
@@ -137,7 +143,7 @@ CUresult instance_in_context(Client& client, FunctionInfo& kernel, FunctionInfo*
   }
   FunctionInfo* instance = client.modules().copy_function(kernel);
   Handle handle;
-  CUresult result = client.create_handle_with(HandleKind::kFunction, instance, &handle);
+  CUresult result = new_handle(client, instance, context.index, &handle);
   if (result != CUDA_SUCCESS) return result;
   result = client.post(wire::KernelGetFunctionRequest{kernel.handle, handle});
   if (result != CUDA_SUCCESS) {

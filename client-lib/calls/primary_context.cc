@@ -42,17 +42,20 @@ CUresult cuDevicePrimaryCtxRelease_v2(Client& client, CUdevice dev) {
     if (retains == 0) return CUDA_ERROR_INVALID_CONTEXT;
   } while (!info->retains.compare_exchange_weak(retains, retains - 1, std::memory_order_acq_rel));
   if (retains > 1) return CUDA_SUCCESS;
+  const CUresult result = client.post(wire::PrimaryContextReleaseRequest{static_cast<int32_t>(info->device)});
   client.drop_objects_of(*info);
-  return client.post(wire::PrimaryContextReleaseRequest{static_cast<int32_t>(info->device)});
+  return result;
 }
 
 CUresult cuDevicePrimaryCtxReset_v2(Client& client, CUdevice dev) {
   ContextInfo* info = nullptr;
   if (const CUresult result = primary_of(client, dev, &info); result != CUDA_SUCCESS) return result;
-  client.drop_objects_of(*info);
   client.session().forget_sticky();
   wire::PrimaryContextResetReply reply;
-  return client.call(wire::PrimaryContextResetRequest{static_cast<int32_t>(info->device)}, reply);
+  const CUresult result =
+      client.call(wire::PrimaryContextResetRequest{static_cast<int32_t>(info->device)}, reply);
+  client.drop_objects_of(*info);
+  return result;
 }
 
 CUresult cuDevicePrimaryCtxSetFlags_v2(Client& client, CUdevice dev, unsigned int flags) {

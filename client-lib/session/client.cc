@@ -8,6 +8,7 @@
 #include "client-lib/session/export_host.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
+#include "protocol/wire/handle_life.h"
 
 namespace outboard::client {
 namespace {
@@ -48,22 +49,6 @@ CUresult error_of_dead(HandleKind kind) {
     case HandleKind::kGraphExec:
     case HandleKind::kUserObject: return CUDA_ERROR_INVALID_VALUE;
     default: return CUDA_ERROR_INVALID_HANDLE;
-  }
-}
-
-// Whether the end of a context ends objects of this kind.
-bool lives_in_context(HandleKind kind) {
-  switch (kind) {
-    case HandleKind::kModule:
-    case HandleKind::kStream:
-    case HandleKind::kEvent:
-    case HandleKind::kArray:
-    case HandleKind::kMipmappedArray:
-    case HandleKind::kTexture:
-    case HandleKind::kSurface:
-    case HandleKind::kTexRef:
-    case HandleKind::kSurfRef: return true;
-    default: return false;
   }
 }
 
@@ -179,7 +164,7 @@ CUresult Client::create_handle(HandleKind kind, Handle* handle) {
 }
 
 CUresult Client::create_handle_with(HandleKind kind, void* payload, Handle* handle) {
-  *handle = handles_.create(kind, payload, lives_in_context(kind) ? thread().current().index : 0);
+  *handle = handles_.create(kind, payload, wire::lives_in_context(kind) ? thread().current().index : 0);
   return handle->is_null() ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
 }
 

@@ -33,7 +33,8 @@ CUresult handle(Worker& worker, const wire::ContextDestroyRequest& request, wire
   const auto context = worker.native_as<CUcontext>(HandleKind::kContext, request.context);
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
   const CUresult destroyed = worker.driver().cuCtxDestroy_v2(*context);
-  if (destroyed == CUDA_SUCCESS) worker.forget_object(HandleKind::kContext, request.context);
+  // For the client it is gone, whatever the driver says.
+  worker.forget_object(HandleKind::kContext, request.context);
   return destroyed;
 }
 
@@ -64,7 +65,10 @@ CUresult handle(Worker& worker, const wire::PrimaryContextRetainRequest& request
 CUresult handle(Worker& worker, const wire::PrimaryContextReleaseRequest& request,
                 wire::PrimaryContextReleaseReply&) {
   if (request.device < 0) return CUDA_ERROR_INVALID_DEVICE;
-  return worker.session().release_primary_context(static_cast<uint32_t>(request.device));
+  const auto device = static_cast<uint32_t>(request.device);
+  const CUresult released = worker.session().release_primary_context(device);
+  worker.session().objects.erase_content_of(primary_context_handle(device));
+  return released;
 }
 
 CUresult handle(Worker& worker, const wire::PrimaryContextResetRequest& request,
@@ -73,6 +77,7 @@ CUresult handle(Worker& worker, const wire::PrimaryContextResetRequest& request,
   if (CUresult got = worker.driver().cuDeviceGet(&device, request.device); got != CUDA_SUCCESS) return got;
   const CUresult reset = worker.driver().cuDevicePrimaryCtxReset_v2(device);
   worker.session().contexts_changed();
+  worker.session().objects.erase_content_of(primary_context_handle(static_cast<uint32_t>(request.device)));
   return reset;
 }
 

@@ -25,6 +25,13 @@ CUresult name_created(Worker& worker, HandleKind kind, wire::Handle handle, T* n
   return CUDA_SUCCESS;
 }
 
+template <typename T>
+CUresult name_created(Worker& worker, HandleKind kind, wire::Handle handle, T* native,
+                      const ObjectOwners& owners) {
+  const Status named = worker.name_object(kind, handle, reinterpret_cast<uintptr_t>(native), owners);
+  return named ? CUDA_SUCCESS : worker.violation(named.error().message);
+}
+
 CUresult load_module(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
                      wire::LoadModuleReply& reply) {
   CUmodule module = nullptr;
@@ -113,7 +120,8 @@ CUresult handle(Worker& worker, const wire::UnloadModuleRequest& request, wire::
   } else {
     unloaded = worker.driver().cuModuleUnload(reinterpret_cast<CUmodule>(static_cast<uintptr_t>(*native)));
   }
-  if (unloaded == CUDA_SUCCESS) worker.forget_object(kind, request.module);
+  // For the client it is gone, whatever the driver says.
+  worker.forget_object(kind, request.module);
   return unloaded;
 }
 
@@ -136,7 +144,7 @@ CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::s
       const bool has_device = worker.driver().cuCtxGetDevice(&device) == CUDA_SUCCESS;
       *description = describe_kernel(worker.driver(), kernel, device, has_device);
     }
-    return name_created(worker, HandleKind::kFunction, handle, kernel);
+    return name_created(worker, HandleKind::kFunction, handle, kernel, {{}, HandleKind::kLibrary, module});
   }
   const auto loaded = worker.native_as<CUmodule>(HandleKind::kModule, module);
   if (!loaded) return CUDA_ERROR_INVALID_HANDLE;
@@ -146,7 +154,7 @@ CUresult bind_function(Worker& worker, wire::Handle module, uint8_t kind, std::s
     return got;
   }
   if (description != nullptr) *description = describe_function(worker.driver(), function, true);
-  return name_created(worker, HandleKind::kFunction, handle, function);
+  return name_created(worker, HandleKind::kFunction, handle, function, {{}, HandleKind::kModule, module});
 }
 
 }  // namespace
@@ -185,7 +193,8 @@ CUresult handle(Worker& worker, const wire::LibraryGetModuleRequest& request, wi
   if (!library) return CUDA_ERROR_INVALID_HANDLE;
   CUmodule module = nullptr;
   if (CUresult got = worker.driver().cuLibraryGetModule(&module, *library); got != CUDA_SUCCESS) return got;
-  return name_created(worker, HandleKind::kModule, request.module, module);
+  return name_created(worker, HandleKind::kModule, request.module, module,
+                      {worker.current_context(), HandleKind::kLibrary, request.library});
 }
 
 CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request,
@@ -194,7 +203,10 @@ CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request,
   if (!kernel) return CUDA_ERROR_INVALID_HANDLE;
   CUfunction function = nullptr;
   if (CUresult got = worker.driver().cuKernelGetFunction(&function, *kernel); got != CUDA_SUCCESS) return got;
-  return name_created(worker, HandleKind::kFunction, request.function, function);
+  // It ends with the kernel's library, and with the context that it is for.
+  ObjectOwners owners = worker.session().objects.owners_of(HandleKind::kFunction, request.kernel);
+  owners.context = worker.current_context();
+  return name_created(worker, HandleKind::kFunction, request.function, function, owners);
 }
 
 }  // namespace outboard::server

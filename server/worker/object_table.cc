@@ -11,13 +11,6 @@ bool ObjectTable::known_kind(HandleKind kind) {
   return kind > HandleKind::kNone && kind < HandleKind::kLimit;
 }
 
-// Unloading a module ends these.
-// Modules too: those of a library go with it.
-bool ObjectTable::goes_with_module(HandleKind kind) {
-  return kind == HandleKind::kModule || kind == HandleKind::kFunction || kind == HandleKind::kTexRef ||
-         kind == HandleKind::kSurfRef;
-}
-
 ObjectTable::Slot& ObjectTable::make_slot(std::vector<std::unique_ptr<Page>>& pages, uint32_t index) {
   const size_t page = index / kPageSlots;
   if (page >= pages.size()) pages.resize(page + 1);
@@ -37,7 +30,8 @@ const ObjectTable::Slot* ObjectTable::slot(HandleKind kind, Handle handle) const
   return slot.live && slot.generation == handle.generation ? &slot : nullptr;
 }
 
-Status ObjectTable::insert(HandleKind kind, Handle handle, uint64_t native, ObjectOrigin origin) {
+Status ObjectTable::insert(HandleKind kind, Handle handle, uint64_t native, ObjectOrigin origin,
+                           const ObjectOwners& owners) {
   const auto violation = [&](const char* what) {
     return fail(ErrorKind::kProtocolViolation,
                 "The client named a new object of kind " + std::to_string(static_cast<int>(kind)) +
@@ -50,19 +44,14 @@ Status ObjectTable::insert(HandleKind kind, Handle handle, uint64_t native, Obje
   std::lock_guard lock(mutex_);
   Directory& objects = directory(kind);
   Slot& slot = make_slot(objects.client_pages, handle.index);
-  if (slot.live) {
-    if (!goes_with_module(kind) || handle.generation <= slot.generation) return violation("is in use");
-    // That is not told one by one: the client just uses the index anew.
-    const Handle old{handle.index, slot.generation};
-    if (auto it = objects.by_native.find(slot.native); it != objects.by_native.end() && it->second == old)
-      objects.by_native.erase(it);
-  }
-  slot = Slot{native, handle.generation, true, origin};
+  if (slot.live) return violation("is in use");
+  slot = Slot{native, handle.generation, true, origin, owners};
   objects.by_native[native] = handle;
   return {};
 }
 
-Result<Handle> ObjectTable::adopt(HandleKind kind, uint64_t native, ObjectOrigin origin) {
+Result<Handle> ObjectTable::adopt(HandleKind kind, uint64_t native, ObjectOrigin origin,
+                                  const ObjectOwners& owners) {
   if (!known_kind(kind)) return fail(ErrorKind::kInternal, "An object of an unknown kind cannot be named.");
   std::lock_guard lock(mutex_);
   Directory& objects = directory(kind);
@@ -79,7 +68,7 @@ Result<Handle> ObjectTable::adopt(HandleKind kind, uint64_t native, ObjectOrigin
                                             " that the driver made; that is the limit.");
   }
   Slot& slot = make_slot(objects.server_pages, index);
-  slot = Slot{native, slot.generation + 1, true, origin};
+  slot = Slot{native, slot.generation + 1, true, origin, owners};
   const Handle handle{wire::kServerIndexBase + index, slot.generation};
   objects.by_native[native] = handle;
   return handle;
@@ -108,20 +97,66 @@ std::optional<ObjectOrigin> ObjectTable::origin_of(HandleKind kind, Handle handl
   return found->origin;
 }
 
+ObjectOwners ObjectTable::owners_of(HandleKind kind, Handle handle) const {
+  std::lock_guard lock(mutex_);
+  const Slot* found = slot(kind, handle);
+  return found == nullptr ? ObjectOwners{} : found->owners;
+}
+
 std::optional<uint64_t> ObjectTable::erase(HandleKind kind, Handle handle) {
   std::lock_guard lock(mutex_);
   Slot* found = const_cast<Slot*>(slot(kind, handle));
   if (found == nullptr) return std::nullopt;
-  found->live = false;
-  Directory& objects = directory(kind);
-  if (auto it = objects.by_native.find(found->native);
-      it != objects.by_native.end() && it->second == handle) {
+  const uint64_t native = found->native;
+  remove(directory(kind), handle, *found);
+  erase_owned_by(kind, handle);
+  return native;
+}
+
+void ObjectTable::erase_content_of(Handle context) {
+  std::lock_guard lock(mutex_);
+  erase_owned_by(HandleKind::kContext, context);
+}
+
+void ObjectTable::remove(Directory& objects, Handle handle, Slot& slot) {
+  slot.live = false;
+  if (auto it = objects.by_native.find(slot.native); it != objects.by_native.end() && it->second == handle)
     objects.by_native.erase(it);
-  }
-  if (handle.index >= wire::kServerIndexBase) {
+  if (handle.index >= wire::kServerIndexBase)
     objects.free_server_indices.push_back(handle.index - wire::kServerIndexBase);
+}
+
+template <typename IsOwned>
+void ObjectTable::erase_if(Directory& objects, std::vector<std::unique_ptr<Page>>& pages,
+                           uint32_t first_index, IsOwned is_owned, std::vector<Handle>* erased) {
+  for (size_t page = 0; page < pages.size(); ++page) {
+    if (!pages[page]) continue;
+    for (uint32_t i = 0; i < kPageSlots; ++i) {
+      Slot& slot = (*pages[page])[i];
+      if (!slot.live || !is_owned(slot.owners)) continue;
+      const Handle handle{first_index + static_cast<uint32_t>(page) * kPageSlots + i, slot.generation};
+      remove(objects, handle, slot);
+      erased->push_back(handle);
+    }
   }
-  return found->native;
+}
+
+// Owners end seldom, so that a search costs less than lists in which every object would have to be kept.
+void ObjectTable::erase_owned_by(HandleKind owner_kind, Handle owner) {
+  const bool by_context = owner_kind == HandleKind::kContext;
+  if (!by_context && owner_kind != HandleKind::kModule && owner_kind != HandleKind::kLibrary) return;
+  const auto is_owned = [&](const ObjectOwners& owners) {
+    return by_context ? owners.context == owner : owners.unit_kind == owner_kind && owners.unit == owner;
+  };
+  std::vector<Handle> modules;
+  for (size_t kind = 0; kind < directories_.size(); ++kind) {
+    Directory& objects = directories_[kind];
+    std::vector<Handle> erased;
+    erase_if(objects, objects.client_pages, 0, is_owned, &erased);
+    erase_if(objects, objects.server_pages, wire::kServerIndexBase, is_owned, &erased);
+    if (kind == static_cast<size_t>(HandleKind::kModule)) modules = std::move(erased);
+  }
+  for (const Handle module : modules) erase_owned_by(HandleKind::kModule, module);
 }
 
 size_t ObjectTable::count(HandleKind kind) const {

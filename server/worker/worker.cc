@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "protocol/wire/handle_life.h"
+
 namespace outboard::server {
 
 using wire::Handle;
@@ -55,18 +57,23 @@ CUresult Worker::native_stream(Handle handle, CUstream* stream) const {
 }
 
 Status Worker::name_object(HandleKind kind, Handle handle, uint64_t native) {
-  return session_.objects.insert(kind, handle, native, origin_);
+  return name_object(kind, handle, native,
+                     {wire::lives_in_context(kind) ? context_ : Handle{}, HandleKind::kNone, {}});
 }
 
-Result<Handle> Worker::adopt_object(HandleKind kind, uint64_t native) {
+Status Worker::name_object(HandleKind kind, Handle handle, uint64_t native, const ObjectOwners& owners) {
+  return session_.objects.insert(kind, handle, native, origin_, owners);
+}
+
+Result<Handle> Worker::adopt_object(HandleKind kind, uint64_t native, const ObjectOwners& owners) {
   if (native == 0) return Handle{};
   if (kind == HandleKind::kContext) {
     for (uint32_t device = 0; device < session_.devices; ++device) {
-      if (session_.is_primary_context(device, native)) return Handle{device + 1, kPrimaryContextGeneration};
+      if (session_.is_primary_context(device, native)) return primary_context_handle(device);
     }
   }
   // Also called by helper threads, which run later than the command that origin_ is about.
-  return session_.objects.adopt(kind, native, ObjectOrigin{});
+  return session_.objects.adopt(kind, native, ObjectOrigin{}, owners);
 }
 
 void Worker::forget_object(HandleKind kind, Handle handle) {

@@ -17,6 +17,9 @@ namespace outboard::server {
 
 // Primary contexts have index ordinal + 1 and this generation on every client.
 inline constexpr uint32_t kPrimaryContextGeneration = 1;
+inline constexpr wire::Handle primary_context_handle(uint32_t device) {
+  return {device + 1, kPrimaryContextGeneration};
+}
 
 // Threads: belongs to one thread, which it gives a current context; the members that say so may be
 // called from any.
@@ -53,10 +56,12 @@ class Worker {
   Status name_object(wire::HandleKind kind, wire::Handle handle, T* native) {
     return name_object(kind, handle, reinterpret_cast<uintptr_t>(native));
   }
+  // The same for what ends with others than the command's context.
+  Status name_object(wire::HandleKind kind, wire::Handle handle, uint64_t native, const ObjectOwners& owners);
   // The handle of an object that the driver made known; null for 0. Any thread. Not ok: a limit was
   // reached.
-  Result<wire::Handle> adopt_object(wire::HandleKind kind, uint64_t native);
-  // After the driver destroyed it.
+  Result<wire::Handle> adopt_object(wire::HandleKind kind, uint64_t native, const ObjectOwners& owners = {});
+  // After the driver destroyed it, with all that it owns.
   void forget_object(wire::HandleKind kind, wire::Handle handle);
 
   // A handler found the client lying: records the sentence, which ends the session. The result is

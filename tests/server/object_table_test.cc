@@ -55,16 +55,56 @@ TEST(ObjectTable, HostileHandlesAreViolations) {
   EXPECT_EQ(table.count(), 1u);
 }
 
-TEST(ObjectTable, ANewerGenerationReplacesWhatWentWithItsModule) {
+// A context with a module of its own and a library's, each with a function; and a kernel's function in it.
+struct Owned {
   ObjectTable objects;
-  ASSERT_TRUE(objects.insert(HandleKind::kFunction, {1, 1}, 100, {}));
-  ASSERT_TRUE(objects.insert(HandleKind::kFunction, {1, 2}, 200, {}));
-  EXPECT_FALSE(objects.find(HandleKind::kFunction, {1, 1}));
-  EXPECT_FALSE(objects.handle_of(HandleKind::kFunction, 100));
-  EXPECT_EQ(objects.find(HandleKind::kFunction, {1, 2}), 200u);
-  EXPECT_EQ(objects.count(HandleKind::kFunction), 1u);
-  EXPECT_FALSE(objects.insert(HandleKind::kFunction, {1, 2}, 300, {}));
-  EXPECT_FALSE(objects.insert(HandleKind::kFunction, {1, 1}, 300, {}));
+  const Handle context{3, 1}, module{1, 1}, library{1, 1}, library_module{2, 1};
+
+  Owned() {
+    using enum HandleKind;
+    EXPECT_TRUE(objects.insert(kContext, context, 1, {}));
+    EXPECT_TRUE(objects.insert(kStream, {1, 1}, 2, {}, {context, kNone, {}}));
+    EXPECT_TRUE(objects.insert(kStream, {2, 1}, 3, {}, {{1, 1}, kNone, {}}));
+    EXPECT_TRUE(objects.insert(kModule, module, 4, {}, {context, kNone, {}}));
+    EXPECT_TRUE(objects.insert(kFunction, {1, 1}, 5, {}, {{}, kModule, module}));
+    EXPECT_TRUE(objects.adopt(kTexRef, 6, {}, {context, kModule, module}));
+    EXPECT_TRUE(objects.insert(kLibrary, library, 7, {}));
+    EXPECT_TRUE(objects.insert(kFunction, {2, 1}, 8, {}, {{}, kLibrary, library}));
+    EXPECT_TRUE(objects.insert(kFunction, {3, 1}, 9, {}, {context, kLibrary, library}));
+    EXPECT_TRUE(objects.insert(kModule, library_module, 10, {}, {context, kLibrary, library}));
+    EXPECT_TRUE(objects.insert(kFunction, {4, 1}, 11, {}, {{}, kModule, library_module}));
+  }
+};
+
+TEST(ObjectTable, WhatAModuleHasGoesWithIt) {
+  Owned all;
+  EXPECT_EQ(all.objects.erase(HandleKind::kModule, all.module), 4u);
+  EXPECT_FALSE(all.objects.find(HandleKind::kFunction, {1, 1}));
+  EXPECT_EQ(all.objects.count(HandleKind::kTexRef), 0u);
+  EXPECT_EQ(all.objects.count(HandleKind::kFunction), 3u);
+  // Their numbers are free.
+  EXPECT_TRUE(all.objects.insert(HandleKind::kFunction, {1, 2}, 5, {}));
+  EXPECT_EQ(all.objects.adopt(HandleKind::kTexRef, 60, {})->index, wire::kServerIndexBase);
+}
+
+TEST(ObjectTable, WhatALibraryHasGoesWithItInEveryContext) {
+  Owned all;
+  EXPECT_EQ(all.objects.erase(HandleKind::kLibrary, all.library), 7u);
+  EXPECT_EQ(all.objects.count(HandleKind::kFunction), 1u);  // the module's, whose number the library has too
+  EXPECT_EQ(all.objects.find(HandleKind::kFunction, {1, 1}), 5u);
+  EXPECT_FALSE(all.objects.find(HandleKind::kModule, all.library_module));
+}
+
+TEST(ObjectTable, WhatAContextHasGoesWithIt) {
+  Owned all;
+  EXPECT_EQ(all.objects.owners_of(HandleKind::kFunction, {3, 1}).context, all.context);
+  all.objects.erase_content_of(all.context);
+  EXPECT_TRUE(all.objects.find(HandleKind::kContext, all.context));
+  EXPECT_EQ(all.objects.find(HandleKind::kStream, {2, 1}), 3u);  // another context's
+  EXPECT_EQ(all.objects.find(HandleKind::kFunction, {2, 1}), 8u);
+  // What is left: context, stream, library and its kernel.
+  EXPECT_EQ(all.objects.count(), 4u);
+  EXPECT_EQ(all.objects.erase(HandleKind::kContext, all.context), 1u);
 }
 
 TEST(ObjectTable, AdoptsOnceAndReusesNumbersWithAnotherGeneration) {

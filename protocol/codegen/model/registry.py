@@ -10,7 +10,7 @@ from model.wire_types import EFFECTS, Field, Message, Record, check_fields, pars
 
 MODES = ("generated", "custom", "local", "unsupported")
 CALL_KEYS = {"mode", "reason", "no_reply", "waits", "server", "same_as", "before_init", "context", "params", "checks",
-             "destroys", "reply_on_error", "disturbs_captures", "charges", "releases", *EFFECTS}
+             "destroys", "part_of", "reply_on_error", "disturbs_captures", "charges", "releases", *EFFECTS}
 MESSAGE_KEYS = {"request", "reply", "no_reply", "waits", "bulk", "reply_on_error", *EFFECTS}
 
 
@@ -32,6 +32,7 @@ class Call:
     default_stream: bool = False
     checks: list = field(default_factory=list)
     destroys: str = ""
+    part_of: str = ""            # the handle parameter that what it finds goes with
     charges: dict | None = None  # what the session's account pays: as, bytes, key, device
     releases: dict | None = None  # what it gets back: as, key
     roles: list = field(default_factory=list)
@@ -111,7 +112,8 @@ class Loader:
                     disturbs_captures=bool(entry.get("disturbs_captures")),
                     needs_context=entry.get("context", "current") == "current", twin=twin,
                     default_stream=bool(twin) and not has_stream, checks=entry.get("checks", []),
-                    destroys=entry.get("destroys", ""), same_as=entry.get("same_as", ""))
+                    destroys=entry.get("destroys", ""), part_of=entry.get("part_of", ""),
+                    same_as=entry.get("same_as", ""))
         if call.same_as:
             self._check_same(call, where)
         elif mode == "generated" or (mode == "custom" and entry.get("server") == "generated"):
@@ -140,8 +142,10 @@ class Loader:
                     raise RegistryError(where, f"parameter {role.name} refers to {other}, which is no parameter.")
         for role in call.roles:
             role.counts_back = role.count in by_name and by_name[role.count].direction == "inout"
-        if call.destroys and (call.destroys not in by_name or by_name[call.destroys].what != "handle"):
-            raise RegistryError(where, f"destroys: {call.destroys} is no handle parameter.")
+        for key in ("destroys", "part_of"):
+            name = getattr(call, key)
+            if name and (name not in by_name or by_name[name].what != "handle"):
+                raise RegistryError(where, f"{key}: {name} is no handle parameter.")
         self._check_account(call, entry, by_name, where)
         if call.mode == "generated" and call.default_stream:
             raise RegistryError(where, "has a per-thread twin but no stream parameter; make it custom.")

@@ -48,7 +48,7 @@ def _answer(call, deferred):
                      f" native_bits({role.name}));", "  if (!named) return violation(named.error().message);", "}"]
     if call.message.reply:
         condition = "" if call.message.reply_on_error else "if (driver_result == CUDA_SUCCESS) "
-        store = [f"wire::{call.message.name}Reply reply;", *(line for role in call.roles for line in _store(role, deferred)),
+        store = [f"wire::{call.message.name}Reply reply;", *(line for role in call.roles for line in _store(role, call, deferred)),
                  "reply.encode(out.body);"]
         body += [f"{condition}{{", *("  " + line for line in store), "}"]
     return [*body, "return driver_result;" if deferred else "return done(driver_result);"]
@@ -177,7 +177,7 @@ def _argument(role, call):
     return f"static_cast<{role.element.ctype}>(request.{name})"
 
 
-def _store(role, deferred):
+def _store(role, call, deferred):
     """Puts what the driver returned into the reply."""
     if role.direction not in ("out", "inout"):
         return []
@@ -191,12 +191,18 @@ def _store(role, deferred):
         trim = [f"if ({name}.size() > {role.count}) {name}.resize({role.count});"] if role.counts_back else []
         return [*trim, f"reply.{name}.resize({name}.size());", f"for (size_t i = 0; i < {name}.size(); ++i) {{",
                 *("  " + line for line in _element(role.element, f"{name}[i]", f"reply.{name}[i]", deferred)), "}"]
-    return _element(role.element, name, f"reply.{name}", deferred)
+    return _element(role.element, name, f"reply.{name}", deferred, _owners(call))
 
 
-def _element(element, source, target, deferred):
+def _owners(call):
+    """What an object that the driver made known goes with."""
+    whole = next((r for r in call.roles if r.name == call.part_of), None)
+    return f", {{worker.current_context(), HandleKind::{whole.element.kind}, request.{whole.name}}}" if whole else ""
+
+
+def _element(element, source, target, deferred, owners=""):
     if element.what == "handle":
-        return [f"if (!adopt(worker, HandleKind::{element.kind}, {source}, &{target})) {_failure(deferred)}"]
+        return [f"if (!adopt(worker, HandleKind::{element.kind}, {source}, &{target}{owners})) {_failure(deferred)}"]
     if element.what == "struct":
         if element.field.kind == "pod":
             return [f"{target} = {source};"]

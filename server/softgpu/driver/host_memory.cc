@@ -100,7 +100,7 @@ CUresult cuMemHostGetFlags(unsigned int* flags, void* pointer) {
   return with_context([&](Context& context) -> CUresult {
     if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const auto found = context.platform().memory().find(reinterpret_cast<uint64_t>(pointer));
-    if (!found || !found->is_host()) return CUDA_ERROR_INVALID_VALUE;
+    if (!found || found->kind != MemoryKind::kPinned) return CUDA_ERROR_INVALID_VALUE;
     *flags = found->flags;
     return CUDA_SUCCESS;
   });

@@ -4,10 +4,12 @@
 #include <fstream>
 #include <iterator>
 
+#include "server/softgpu/device/module.h"
 #include "server/softgpu/device/note.h"
 #include "server/softgpu/driver/driver.h"
 #include "server/softgpu/driver/program.h"
 #include "server/softgpu/image/linked.h"
+#include "server/softgpu/ptx/parser.h"
 
 using namespace outboard::softgpu;
 
@@ -42,6 +44,16 @@ CUresult with_link(CUlinkState handle, F&& function) noexcept {
   });
 }
 
+// What no other text can mend is said at once, and the text left out.
+CUresult check_syntax(const std::string& text, const LinkState& state) {
+  ptx::Diagnostics findings(1);
+  (void)ptx::Parser(text, findings).parse();
+  if (!findings.failed()) return CUDA_SUCCESS;
+  state.options.write_logs("", findings.errors());
+  note("PTX that was given to the linker cannot be read: " + findings.first().message);
+  return compile_error_code(findings.first().kind);
+}
+
 CUresult add(const Platform& platform, LinkState& state, CUjitInputType type,
              std::span<const std::byte> data) {
   if (type > CU_JIT_INPUT_LIBRARY) return CUDA_ERROR_NOT_SUPPORTED;  // LTO-IR
@@ -52,6 +64,9 @@ CUresult add(const Platform& platform, LinkState& state, CUjitInputType type,
     state.options.write_logs("", image.error().message);
     note(image.error().message);
     return type == CU_JIT_INPUT_PTX ? CUDA_ERROR_INVALID_PTX : image_error_code(image.error().kind);
+  }
+  for (const std::string& unit : image->ptx_units) {
+    if (const CUresult result = check_syntax(unit, state); result != CUDA_SUCCESS) return result;
   }
   state.has_library |= host;
   for (std::string& unit : image->ptx_units) state.units.push_back(std::move(unit));

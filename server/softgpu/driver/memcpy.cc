@@ -12,6 +12,17 @@ CopyOrder queued(CUstream stream) { return {stream, CU_STREAM_LEGACY, false}; }
 
 uint64_t host(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
 
+// Addresses say on which device memory lies; the contexts must exist and add nothing.
+CUresult copy_between(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                      size_t bytes, const CopyOrder& order) {
+  return with_context([&](Context& current) -> CUresult {
+    const bool known = find<Context>(current.platform(), to_context) != nullptr &&
+                       find<Context>(current.platform(), from_context) != nullptr;
+    if (!known) return CUDA_ERROR_INVALID_CONTEXT;
+    return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, order);
+  });
+}
+
 CUresult peer_box(const CUDA_MEMCPY3D_PEER* peer, const CopyOrder& order) {
   if (peer == nullptr) return CUDA_ERROR_INVALID_VALUE;
   CUDA_MEMCPY3D box{};
@@ -83,16 +94,17 @@ CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CU
   return copy_linear(to, Side::kDevice, from, Side::kDevice, bytes, queued(stream));
 }
 
-// Addresses say on which device memory lies; the contexts add nothing.
-CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes) {
-  return cuMemcpyDtoD_v2(to, from, bytes);
+CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                      size_t bytes) {
+  return copy_between(to, to_context, from, from_context, bytes, kLegacy);
 }
-CUresult cuMemcpyPeer_ptds(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes) {
-  return cuMemcpyDtoD_v2_ptds(to, from, bytes);
+CUresult cuMemcpyPeer_ptds(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                           size_t bytes) {
+  return copy_between(to, to_context, from, from_context, bytes, kPerThread);
 }
-CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes,
-                           CUstream stream) {
-  return cuMemcpyDtoDAsync_v2(to, from, bytes, stream);
+CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+                           size_t bytes, CUstream stream) {
+  return copy_between(to, to_context, from, from_context, bytes, queued(stream));
 }
 
 CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D* copy) {

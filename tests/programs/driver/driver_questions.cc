@@ -155,11 +155,17 @@ void ask_streams() {
   EXPECT_ERROR(CUDA_ERROR_INVALID_HANDLE, DRIVER(cuStreamGetId)(stream, &id));
 }
 
+// A fill is not waited for, and streams that do not block do not wait for it either.
+void clear(CUdeviceptr memory, size_t bytes) {
+  MUST(DRIVER(cuMemsetD8_v2)(memory, 0, bytes));
+  MUST(DRIVER(cuStreamSynchronize)(nullptr));
+}
+
 void ask_values() {
   CUdeviceptr memory = 0;
   CUstream stream = nullptr;
   MUST(DRIVER(cuMemAlloc_v2)(&memory, 64));
-  MUST(DRIVER(cuMemsetD8_v2)(memory, 0, 64));
+  clear(memory, 64);
   MUST(DRIVER(cuStreamCreate)(&stream, CU_STREAM_NON_BLOCKING));
   MUST(SHOW(cuStreamWriteValue32, stream, memory, 7, 0));
   MUST(SHOW(cuStreamWaitValue32, stream, memory, 7, CU_STREAM_WAIT_VALUE_EQ));
@@ -194,7 +200,7 @@ void ask_events_of_contexts() {
   CUdeviceptr memory = 0;
   MUST(DRIVER(cuCtxGetCurrent)(&context));
   MUST(DRIVER(cuMemAlloc_v2)(&memory, 8));
-  MUST(DRIVER(cuMemsetD8_v2)(memory, 0, 8));
+  clear(memory, 8);
   MUST(DRIVER(cuStreamCreate)(&waiting, CU_STREAM_NON_BLOCKING));
   MUST(DRIVER(cuStreamCreate)(&writing, CU_STREAM_NON_BLOCKING));
   MUST(DRIVER(cuEventCreate)(&event, CU_EVENT_DISABLE_TIMING));
@@ -205,7 +211,7 @@ void ask_events_of_contexts() {
   MUST(DRIVER(cuEventSynchronize)(event));
   MUST(DRIVER(cuStreamQuery)(waiting));
 
-  MUST(DRIVER(cuMemsetD8_v2)(memory, 0, 8));
+  clear(memory, 8);
   MUST(DRIVER(cuStreamWaitValue32)(waiting, memory, 1, CU_STREAM_WAIT_VALUE_EQ));
   MUST(DRIVER(cuEventRecord)(event, waiting));
   MUST(DRIVER(cuStreamWriteValue32)(writing, memory, 1, 0));
