@@ -9,6 +9,7 @@
 #include "client-lib/calls/graph_nodes.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/mirrored.h"
+#include "client-lib/calls/offered_copies.h"
 #include "protocol/base/limits.h"
 #include "protocol/wire/messages_stream_gen.h"
 
@@ -88,6 +89,9 @@ CUresult copy_to_device(Client& client, uint64_t to, const void* from, uint64_t 
   if (const CUresult result = settle_source(client, from, order); result != CUDA_SUCCESS) return result;
   if (const CUresult r = prepare_range(client, to, bytes, true, order.stream); r != CUDA_SUCCESS) return r;
   const auto* source = static_cast<const std::byte*>(from);
+  if (known) {
+    if (const auto offered = copy_offered(client, to, {source, bytes}, order)) return *offered;
+  }
   for (uint64_t offset = 0; offset < bytes; offset += limits::kBulkChunkBytes) {
     const uint64_t chunk = std::min<uint64_t>(limits::kBulkChunkBytes, bytes - offset);
     const wire::MemcpyHtoDRequest request{to + offset, order.stream, order.asynchronous};

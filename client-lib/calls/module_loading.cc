@@ -105,20 +105,20 @@ namespace {
 // Whether the server has the data already, under this number now. Servers that keep nothing are asked once.
 CUresult offer(Client& client, std::span<const std::byte> data, uint32_t number, bool* known) {
   *known = false;
-  if (!client.server_keeps_uploads()) return CUDA_SUCCESS;
+  if (!client.uploads().server_keeps()) return CUDA_SUCCESS;
   const ContentHash hash = content_hash(data);
   wire::OfferUploadReply reply;
   const CUresult result = client.call(wire::OfferUploadRequest{number, data.size(), hash}, reply);
   if (result != CUDA_SUCCESS) return result;
   *known = reply.known;
-  if (!reply.keeps) client.server_keeps_nothing();
+  if (!reply.keeps) client.uploads().server_keeps_nothing();
   return CUDA_SUCCESS;
 }
 
 }  // namespace
 
 CUresult upload(Client& client, std::span<const std::byte> data, uint32_t* number) {
-  *number = client.next_upload();
+  *number = client.uploads().next_number();
   bool known = false;
   if (const CUresult result = offer(client, data, *number, &known); result != CUDA_SUCCESS) return result;
   if (known) return CUDA_SUCCESS;

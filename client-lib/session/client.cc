@@ -58,6 +58,7 @@ Client::Client(Options options)
     : options_(std::move(options)),
       counters_(options_.stats.counters()),
       mirrors_(mirrored_device(), options_.log),
+      uploads_(options_.offer_copies),
       threads_([this](ThreadState& state) { thread_ends(state); }),
       host_functions_([this](uint64_t number) { host_function_done(number); }),
       export_host_(std::make_unique<ExportHost>(*this)),

@@ -25,6 +25,7 @@
 #include "client-lib/state/handle_table.h"
 #include "client-lib/state/memory_map.h"
 #include "client-lib/state/modules.h"
+#include "client-lib/state/outgoing_uploads.h"
 #include "client-lib/state/process_life.h"
 #include "client-lib/state/reference_counts.h"
 #include "client-lib/state/stream_activity.h"
@@ -59,6 +60,7 @@ class Client {
     Logger log;
     std::optional<std::string> visible_devices;  // CUDA_VISIBLE_DEVICES, absent if unset
     SessionStats stats;                          // counts for whoever watches
+    OfferCopies offer_copies = OfferCopies::kAuto;
   };
 
   explicit Client(Options options);
@@ -192,11 +194,7 @@ class Client {
   // For handles with a payload of the calls' own.
   CUresult create_handle_with(wire::HandleKind kind, void* payload, wire::Handle* handle);
 
-  // Whether it is worth asking the server if it knows an upload already.
-  bool server_keeps_uploads() const { return server_keeps_uploads_.load(std::memory_order_relaxed); }
-  void server_keeps_nothing() { server_keeps_uploads_.store(false, std::memory_order_relaxed); }
-  // Numbers for uploads that a later command refers to.
-  uint32_t next_upload() { return next_upload_.fetch_add(1, std::memory_order_relaxed); }
+  OutgoingUploads& uploads() { return uploads_; }
 
   void count_call() { counters_.calls.fetch_add(1, std::memory_order_relaxed); }
   void count_launch() { counters_.launches.fetch_add(1, std::memory_order_relaxed); }
@@ -274,8 +272,6 @@ class Client {
   std::set<std::string, std::less<>> logged_;  // guarded by log_mutex_
   std::mutex log_mutex_;
   std::atomic<uint64_t> next_context_id_{1};
-  std::atomic<uint32_t> next_upload_{1};
-  std::atomic<bool> server_keeps_uploads_{true};
   std::atomic<bool> shares_with_others_{false};
 
   // A connection made to learn the driver's version, in wait of cuInit; guarded by init_mutex_.
@@ -296,6 +292,7 @@ class Client {
   Mirrors mirrors_;
   std::mutex mirroring_;
   ModuleStore modules_;
+  OutgoingUploads uploads_;
   StreamActivity activity_;
   std::mutex contexts_mutex_;
   std::vector<std::unique_ptr<ContextInfo>> contexts_;

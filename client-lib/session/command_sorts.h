@@ -28,6 +28,7 @@ constexpr CommandSort sort_of(wire::Opcode opcode, bool has_stream) {
   using wire::Opcode;
   switch (opcode) {
     case Opcode::kMemcpyHtoD:
+    case Opcode::kCopyUpload:
     case Opcode::kMemcpyDtoD:
     case Opcode::kMemset:
     case Opcode::kMemAllocAsync:

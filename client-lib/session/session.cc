@@ -60,7 +60,9 @@ Status Session::send_batch(const CommandBatch& batch, std::span<const std::byte>
   envelope.acknowledged = received_.load(std::memory_order_relaxed);
   envelope.kind = wire::CommandsFrame{};
   const std::array<transport::ConstBuffer, 2> bulk = {batch.bulk(), more_bulk};
+  const auto begun = std::chrono::steady_clock::now();
   const Status sent = sender_.send(envelope, batch.commands(), bulk);
+  link_.note_send(more_bulk.size(), std::chrono::steady_clock::now() - begun);
   count_bytes();
   return sent;
 }

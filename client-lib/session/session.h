@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "client-lib/session/command_stream.h"
 #include "client-lib/session/pending_calls.h"
+#include "client-lib/state/link_estimate.h"
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/base/log.h"
 #include "protocol/base/result.h"
@@ -74,8 +76,11 @@ class Session {
   CUresult call(const CommandScope& scope, const Request& request, Reply& reply,
                 const CallOptions& options = {}) {
     PendingCall pending;
+    const auto begun = std::chrono::steady_clock::now();
     if (!begin(scope, request, pending, options)) return kLost;
-    return finish(pending, reply);
+    const CUresult result = finish(pending, reply);
+    link_.note_wait(std::chrono::steady_clock::now() - begun);
+    return result;
   }
 
   // The two halves of call(), for several calls in flight from one thread. `pending` must stay
@@ -114,6 +119,7 @@ class Session {
   // At process exit: sends what is there and a goodbye if that is possible without waiting.
   void say_goodbye(std::string_view reason);
 
+  const LinkEstimate& link() const { return link_; }
   std::string description() const { return transport_->description(); }
   transport::TransportCounts counts() const { return transport_->counts(); }
 
@@ -133,6 +139,7 @@ class Session {
   wire::FrameSender sender_;      // of the thread that CommandStream lets send
   wire::FrameReceiver receiver_;  // of receive_thread_
   PendingCalls pending_;
+  LinkEstimate link_;
   std::atomic<CUresult> broken_{CUDA_SUCCESS};
   std::atomic<CUresult> deferred_{CUDA_SUCCESS};
   std::once_flag lost_once_;

@@ -17,6 +17,7 @@ Client* make_client() {
   };
   options.log = settings.log;
   options.visible_devices = settings.visible_devices;
+  options.offer_copies = settings.offer_copies;
   options.stats = std::move(settings.stats);
   auto* client = new Client(std::move(options));
   client->export_tables().install();

@@ -51,12 +51,12 @@ Settings load_settings() {
   settings.connect.address = config.server.value.empty() ? default_address() : config.server.value;
   settings.connect.address_source = config.server.value.empty() ? "the default" : config.server.source;
   settings.connect.timeout = config.timeout.value;
-  if (config.timeout.given()) settings.connect.welcome_timeout = config.timeout.value;
   // Who names a time wants to wait no longer than that; otherwise a driver may take its own.
   if (config.timeout.given()) settings.connect.welcome_timeout = config.timeout.value;
   settings.connect.lease.memory_bytes = config.memory_bytes.value;
   settings.connect.lease.compute_percent = config.compute_percent.value;
   settings.connect.lease.priority = config.priority.value;
+  settings.offer_copies = config.offer_copies.value;
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) settings.visible_devices = visible;
   return settings;
 }

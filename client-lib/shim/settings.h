@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client-lib/session/connect.h"
+#include "protocol/base/config.h"
 #include "protocol/base/log.h"
 #include "protocol/base/result.h"
 #include "protocol/base/session_stats.h"
@@ -17,6 +18,7 @@ struct Settings {
   ConnectSettings connect;
   Logger log;
   std::optional<std::string> visible_devices;
+  OfferCopies offer_copies = OfferCopies::kAuto;
   SessionStats stats;
 };
 

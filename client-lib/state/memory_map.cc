@@ -33,6 +33,16 @@ void MemoryMap::set_device_address(uint64_t base, uint64_t device_address) {
   if (it != ranges_.end()) it->second.device_address = device_address;
 }
 
+bool MemoryMap::note_upload(uint64_t address, uint64_t bytes) {
+  std::unique_lock lock(mutex_);
+  auto it = ranges_.upper_bound(address);
+  if (it == ranges_.begin()) return false;
+  MemoryRange& range = std::prev(it)->second;
+  if (address - range.base >= range.bytes) return false;
+  range.uploaded_bytes += bytes;
+  return range.uploaded_bytes <= range.bytes;
+}
+
 std::optional<MemoryRange> MemoryMap::remove(uint64_t base) {
   std::unique_lock lock(mutex_);
   auto it = ranges_.find(base);

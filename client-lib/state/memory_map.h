@@ -34,6 +34,7 @@ struct MemoryRange {
   uint32_t flags = 0;           // as given to the allocating call
   uint64_t buffer_id = 0;       // CU_POINTER_ATTRIBUTE_BUFFER_ID: unique in the session
   uint64_t device_address = 0;  // of mapped host memory; 0 when it has none
+  uint64_t uploaded_bytes = 0;  // by large copies from the host, however often
 
   bool is_host() const { return kind == MemoryKind::kHostPinned || kind == MemoryKind::kHostRegistered; }
   bool contains(uint64_t address, uint64_t size) const {
@@ -57,6 +58,9 @@ class MemoryMap {
   }
   // Of the range that starts exactly at `base`.
   void set_device_address(uint64_t base, uint64_t device_address);
+  // A large copy from the host goes to this address. True while all such copies together could have found
+  // memory that none had written before.
+  bool note_upload(uint64_t address, uint64_t bytes);
   // The range that contains the address.
   std::optional<MemoryRange> find(uint64_t address) const;
   // A range that shares at least one byte with [base, base + bytes).

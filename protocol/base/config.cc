@@ -37,6 +37,14 @@ Result<int32_t> parse_priority(std::string_view given) {
   return value;
 }
 
+Result<OfferCopies> parse_offer_copies(std::string_view given) {
+  if (given == "auto") return OfferCopies::kAuto;
+  if (given == "always") return OfferCopies::kAlways;
+  if (given == "never") return OfferCopies::kNever;
+  return fail(ErrorKind::kInvalidArgument,
+              text("'", printable(given, 64), "' is none of auto, always and never."));
+}
+
 template <Setting<std::string> ClientConfig::* kMember>
 Status set_text(ClientConfig& config, std::string_view value, const std::string& source) {
   config.*kMember = {std::string(value), source};
@@ -66,6 +74,10 @@ constexpr Key kKeys[] = {
     {"priority", "OUTBOARD_PRIORITY",
      [](ClientConfig& c, std::string_view value, const std::string& source) {
        return store(c.priority, parse_priority(value), source);
+     }},
+    {"offer_copies", "OUTBOARD_OFFER_COPIES",
+     [](ClientConfig& c, std::string_view value, const std::string& source) {
+       return store(c.offer_copies, parse_offer_copies(value), source);
      }},
 };
 

@@ -36,7 +36,17 @@ struct Setting {
 // | memory          | OUTBOARD_MEMORY       | lease: bytes, "4GiB"; 0: no limit        |
 // | compute         | OUTBOARD_COMPUTE      | lease: percent of a device, "30%" or 30; 0: no limit |
 // | priority        | OUTBOARD_PRIORITY     | lease: -100 to 100                       |
+// | offer_copies    | OUTBOARD_OFFER_COPIES | auto, always, never: ask the server whether it has |
+// |                 |                       | the data of large copies to the device already     |
 // Texts in the file are TOML strings; numbers may be TOML integers. Empty variables count as unset.
+
+// Which copies to the device are offered by their content's hash before they are sent.
+enum class OfferCopies : uint8_t {
+  kAuto,    // memory that is filled for the first time, where the link makes asking worth while
+  kAlways,  // all large ones
+  kNever,
+};
+
 struct ClientConfig {
   Setting<std::string> server;  // empty: nobody named one
   Setting<LogLevel> log{LogLevel::kWarn};
@@ -46,6 +56,7 @@ struct ClientConfig {
   Setting<uint64_t> memory_bytes;
   Setting<uint32_t> compute_percent;
   Setting<int32_t> priority;
+  Setting<OfferCopies> offer_copies;
 };
 
 // A flag that was given: {"server", "unix:/x", "--server"}. `key` is one of the file keys.

@@ -10,7 +10,7 @@ namespace {
 
 std::string known_uploads(const SessionTotals& totals) {
   if (totals.known_uploads == 0) return {};
-  return text(human_bytes(totals.known_upload_bytes), " of code known from before, ");
+  return text(human_bytes(totals.known_upload_bytes), " known from before, ");
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct SessionTotals {
   uint64_t objects = 0;       // alive in the object table
   uint64_t memory_bytes = 0;  // device memory committed in the ledger, all devices
   uint64_t peak_memory_bytes = 0;
-  uint64_t known_uploads = 0;  // code that the server had already
+  uint64_t known_uploads = 0;  // code and data that the server had already
   uint64_t known_upload_bytes = 0;
   std::vector<uint64_t> device_memory_bytes;  // the same as memory_bytes, device by device
   friend bool operator==(const SessionTotals&, const SessionTotals&) = default;

@@ -13,15 +13,36 @@ namespace outboard::server {
 
 using wire::HandleKind;
 
-CUresult handle(Worker& worker, const wire::MemcpyHtoDRequest& request, std::span<const std::byte> bulk,
-                wire::MemcpyHtoDReply&) {
+namespace {
+
+template <typename Request>
+CUresult copy_to_device(Worker& worker, const Request& request, std::span<const std::byte> data) {
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
-  if (bulk.empty()) return CUDA_SUCCESS;
+  if (data.empty()) return CUDA_SUCCESS;
   const CUresult copied =
-      worker.driver().cuMemcpyHtoDAsync_v2(request.destination, bulk.data(), bulk.size(), stream);
+      worker.driver().cuMemcpyHtoDAsync_v2(request.destination, data.data(), data.size(), stream);
   return copied != CUDA_SUCCESS || request.asynchronous ? copied
                                                         : worker.driver().cuStreamSynchronize(stream);
+}
+
+}  // namespace
+
+CUresult handle(Worker& worker, const wire::MemcpyHtoDRequest& request, std::span<const std::byte> bulk,
+                wire::MemcpyHtoDReply&) {
+  return copy_to_device(worker, request, bulk);
+}
+
+CUresult handle(Worker& worker, const wire::CopyUploadRequest& request, std::span<const std::byte> bulk,
+                wire::CopyUploadReply&) {
+  if (bulk.empty()) {
+    const std::vector<std::byte> known = worker.session().take_upload(request.upload);
+    if (known.empty()) return worker.violation("A copy names an upload that is not there.");
+    return copy_to_device(worker, request, known);
+  }
+  const CUresult copied = copy_to_device(worker, request, bulk);
+  worker.session().keep_upload(request.upload, bulk);
+  return copied;
 }
 
 // Runs on a helper thread from beginning to end: the driver may block already while a copy to

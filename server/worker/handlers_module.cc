@@ -70,6 +70,7 @@ CUresult handle(Worker& worker, const wire::OfferUploadRequest& request, wire::O
   auto known = session.content ? session.content->find(hash, request.total_bytes) : std::nullopt;
   reply.known = known.has_value();
   if (known) session.counters.count_known_upload(known->size());
+  if (!reply.keeps) return CUDA_SUCCESS;
   std::string wrong = known ? session.uploads.complete(request.upload, std::move(*known))
                             : session.uploads.offer(request.upload, request.total_bytes, hash);
   return wrong.empty() ? CUDA_SUCCESS : worker.violation(std::move(wrong));

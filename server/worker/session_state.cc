@@ -25,11 +25,18 @@ SessionState::SessionState(const DriverApi& driver_api, uint32_t device_count, u
 
 std::vector<std::byte> SessionState::take_upload(uint32_t upload) {
   Uploads::Taken taken = uploads.take(upload);
-  // What does not have the hash that it was offered under would never be found again.
-  if (content && taken.offered && content_hash(taken.data) == *taken.offered) {
-    if (Status kept = content->keep(*taken.offered, taken.data); !kept) log.warn(kept.error().message);
-  }
+  keep(taken.offered, taken.data);
   return std::move(taken.data);
+}
+
+void SessionState::keep_upload(uint32_t upload, std::span<const std::byte> data) {
+  keep(uploads.take(upload).offered, data);
+}
+
+// What does not have the hash that it was offered under would never be found again.
+void SessionState::keep(const std::optional<ContentHash>& offered, std::span<const std::byte> data) {
+  if (!content || !offered || content_hash(data) != *offered) return;
+  if (Status kept = content->keep(*offered, data); !kept) log.warn(kept.error().message);
 }
 
 CUresult SessionState::primary_context(uint32_t device, CUcontext* context) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "protocol/base/log.h"
@@ -56,6 +57,8 @@ class SessionState {
 
   // An upload that a command refers to; empty if there is none. What was offered is kept.
   std::vector<std::byte> take_upload(uint32_t upload);
+  // The same for one whose data came with the command itself.
+  void keep_upload(uint32_t upload, std::span<const std::byte> data);
 
   // The primary context of a device. The session retains it once, when it is first needed, however
   // often the client does; the client keeps its own count.
@@ -68,6 +71,8 @@ class SessionState {
   CUresult release_primary_context(uint32_t device);
 
  private:
+  void keep(const std::optional<ContentHash>& offered, std::span<const std::byte> data);
+
   std::mutex primary_mutex_;
   std::vector<CUcontext> primary_;  // null: not retained
   std::atomic<uint64_t> context_epoch_{0};

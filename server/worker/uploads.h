@@ -1,4 +1,5 @@
-// Images too large for one frame, while they arrive.
+// What is sent ahead of the command that needs it, or known from another time: images too large for one
+// frame while they arrive, and the data of copies that were offered by their hash.
 #pragma once
 
 #include <cstddef>
@@ -54,14 +55,14 @@ class Uploads {
     return {};
   }
 
-  // Takes a finished upload; empty if there is none of that number, or if it is incomplete.
+  // Takes a finished upload; without data if there is none of that number, or if it is incomplete.
   Taken take(uint32_t upload) {
     const auto it = open_.find(upload);
     if (it == open_.end()) return {};
     Upload taken = std::move(it->second);
     open_.erase(it);
     announced_bytes_ -= taken.total_bytes;
-    if (taken.data.size() != taken.total_bytes) return {};
+    if (taken.data.size() != taken.total_bytes) return {{}, taken.offered};
     return {std::move(taken.data), taken.offered};
   }
 

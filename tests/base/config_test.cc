@@ -58,13 +58,14 @@ TEST_F(Config, FlagsOverVariablesOverFileOverDefaults) {
   EXPECT_EQ(config->timeout.value, std::chrono::milliseconds(5));
   EXPECT_NE(config->timeout.source.find("given.toml, line 3"), std::string::npos) << config->timeout.source;
   EXPECT_EQ(config->priority.value, -2);
+  EXPECT_EQ(config->offer_copies.value, OfferCopies::kAuto);
   EXPECT_EQ(config->compute_percent.source, "the default");
 }
 
 TEST_F(Config, EveryKeyIsUnderstood) {
   file(
       "server = 'a:1'\nlog = 'error'\nlog_file = '/l'\nstats_file = '/s'\ntimeout_ms = 7\nmemory = '2GiB'\n"
-      "compute = '30%'\npriority = 4\n");
+      "compute = '30%'\npriority = 4\noffer_copies = 'never'\n");
   const auto config = load();
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->log.value, LogLevel::kError);
@@ -73,11 +74,14 @@ TEST_F(Config, EveryKeyIsUnderstood) {
   EXPECT_EQ(config->memory_bytes.value, uint64_t{2} << 30);
   EXPECT_EQ(config->compute_percent.value, 30u);
   EXPECT_EQ(config->priority.value, 4);
+  EXPECT_EQ(config->offer_copies.value, OfferCopies::kNever);
 }
 
 TEST_F(Config, EveryVariableIsUnderstood) {
-  variables_ = {{"OUTBOARD_LOG_FILE", "/l"}, {"OUTBOARD_STATS_FILE", "/s"}, {"OUTBOARD_TIMEOUT_MS", "8"},
-                {"OUTBOARD_MEMORY", "4096"}, {"OUTBOARD_COMPUTE", "50"},    {"OUTBOARD_PRIORITY", "-100"}};
+  variables_ = {{"OUTBOARD_LOG_FILE", "/l"},        {"OUTBOARD_STATS_FILE", "/s"},
+                {"OUTBOARD_TIMEOUT_MS", "8"},       {"OUTBOARD_MEMORY", "4096"},
+                {"OUTBOARD_COMPUTE", "50"},         {"OUTBOARD_PRIORITY", "-100"},
+                {"OUTBOARD_OFFER_COPIES", "always"}};
   const auto config = load();
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->log_file.value, "/l");
@@ -86,6 +90,7 @@ TEST_F(Config, EveryVariableIsUnderstood) {
   EXPECT_EQ(config->memory_bytes.value, 4096u);
   EXPECT_EQ(config->compute_percent.value, 50u);
   EXPECT_EQ(config->priority.value, -100);
+  EXPECT_EQ(config->offer_copies.value, OfferCopies::kAlways);
 }
 
 TEST_F(Config, TheDefaultFileIsFoundAndMayBeMissing) {
@@ -126,6 +131,9 @@ TEST_F(Config, ErrorsSayWhatAndWhere) {
   variables_["OUTBOARD_LOG"] = "loud";
   EXPECT_NE(error().find("the variable OUTBOARD_LOG"), std::string::npos) << error();
   EXPECT_NE(error().find("'loud'"), std::string::npos) << error();
+  variables_.erase("OUTBOARD_LOG");
+  variables_["OUTBOARD_OFFER_COPIES"] = "sometimes";
+  EXPECT_NE(error().find("'sometimes' is none of auto, always and never"), std::string::npos) << error();
 }
 
 TEST_F(Config, ValuesOutOfRangeAreRefused) {

@@ -1,9 +1,11 @@
-// Large images are offered by their hash before they are sent.
+// Large images, and large copies to the device, are offered by their hash before they are sent.
 #include <gtest/gtest.h>
 
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/module_loading.h"
 #include "protocol/base/content_hash.h"
+#include "protocol/base/limits.h"
+#include "protocol/wire/messages_memory_gen.h"
 #include "protocol/wire/messages_module_gen.h"
 #include "tests/client/scripted_server.h"
 
@@ -78,6 +80,74 @@ TEST_F(UploadsTest, SmallImagesTravelWithTheirCommand) {
   load();
   EXPECT_TRUE(seen(wire::Opcode::kOfferUpload).empty());
   EXPECT_FALSE(seen(wire::Opcode::kLoadModule)[0].bulk.empty());
+}
+
+class CopiesTest : public UploadsTest {
+ protected:
+  static constexpr uint64_t kBytes = 2 * limits::kBulkChunkBytes + 4096;
+  static constexpr CUdeviceptr kBase = 0x7000'0000'0000;
+
+  CopiesTest() : data_(kBytes, std::byte{7}) { test_.memory(kBase, kBytes); }
+  CUresult copy() {
+    return calls::cuMemcpyHtoD_v2(client_, kBase, data_.data(), data_.size(), CU_STREAM_LEGACY);
+  }
+  std::vector<std::byte> data_;
+};
+
+TEST_F(CopiesTest, OfKnownDataTravelAsTheirNumbers) {
+  answer(true, true);
+  ASSERT_EQ(copy(), CUDA_SUCCESS);
+  const auto copies = test_.server.commands_of(wire::Opcode::kCopyUpload, 3);
+  const auto offers = seen(wire::Opcode::kOfferUpload);
+  ASSERT_EQ(copies.size(), 3u);
+  ASSERT_EQ(offers.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    const auto request = copies[i].as<wire::CopyUploadRequest>();
+    EXPECT_EQ(request.upload, offers[i].as<wire::OfferUploadRequest>().upload);
+    EXPECT_EQ(request.destination, kBase + i * limits::kBulkChunkBytes);
+    EXPECT_FALSE(request.asynchronous);
+    EXPECT_TRUE(copies[i].bulk.empty());
+    EXPECT_FALSE(copies[i].wants_reply);
+  }
+  const auto last = offers[2].as<wire::OfferUploadRequest>();
+  EXPECT_EQ(last.total_bytes, 4096u);
+  const auto hash = content_hash(std::span(data_).last(4096));
+  EXPECT_TRUE(std::equal(hash.begin(), hash.end(), last.hash.begin(), last.hash.end()));
+}
+
+TEST_F(CopiesTest, OfUnknownDataCarryThem) {
+  answer(false, true);
+  ASSERT_EQ(copy(), CUDA_SUCCESS);
+  const auto copies = test_.server.commands_of(wire::Opcode::kCopyUpload, 3);
+  ASSERT_EQ(copies.size(), 3u);
+  EXPECT_EQ(copies[0].bulk.size(), limits::kBulkChunkBytes);
+  EXPECT_EQ(copies[2].bulk.size(), 4096u);
+  EXPECT_TRUE(seen(wire::Opcode::kMemcpyHtoD).empty());
+}
+
+TEST_F(CopiesTest, IntoMemoryThatWasFilledBeforeAreNotOffered) {
+  answer(true, true);
+  ASSERT_EQ(copy(), CUDA_SUCCESS);
+  ASSERT_EQ(copy(), CUDA_SUCCESS);
+  EXPECT_EQ(test_.server.commands_of(wire::Opcode::kMemcpyHtoD, 3).size(), 3u);
+  EXPECT_EQ(seen(wire::Opcode::kOfferUpload).size(), 3u);
+}
+
+TEST_F(CopiesTest, AreNotOfferedToAServerThatKeepsNothing) {
+  answer(false, false);
+  ASSERT_EQ(copy(), CUDA_SUCCESS);
+  test_.memory(kBase * 2, kBytes);
+  ASSERT_EQ(calls::cuMemcpyHtoD_v2(client_, kBase * 2, data_.data(), kBytes, CU_STREAM_LEGACY), CUDA_SUCCESS);
+  EXPECT_EQ(test_.server.commands_of(wire::Opcode::kMemcpyHtoD, 6).size(), 6u);
+  EXPECT_EQ(seen(wire::Opcode::kOfferUpload).size(), 3u);
+}
+
+TEST_F(CopiesTest, AreNotOfferedWhenTheyAreSmall) {
+  answer(true, true);
+  data_.resize(1024 * 1024 - 1);
+  ASSERT_EQ(copy(), CUDA_SUCCESS);
+  EXPECT_EQ(test_.server.commands_of(wire::Opcode::kMemcpyHtoD, 1).size(), 1u);
+  EXPECT_TRUE(seen(wire::Opcode::kOfferUpload).empty());
 }
 
 }  // namespace

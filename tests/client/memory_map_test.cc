@@ -87,5 +87,15 @@ TEST(MemoryMap, AContextTakesItsMemoryWithIt) {
   EXPECT_TRUE(map.find(0x2000));
 }
 
+TEST(MemoryMap, KnowsWhatUploadsCouldHaveFilledForTheFirstTime) {
+  MemoryMap map;
+  ASSERT_TRUE(map.insert(range(0x1000, 0x100)));
+  EXPECT_TRUE(map.note_upload(0x1000, 0x80));
+  EXPECT_TRUE(map.note_upload(0x1080, 0x80));
+  EXPECT_FALSE(map.note_upload(0x1000, 1));
+  EXPECT_FALSE(map.note_upload(0x1100, 1)) << "nothing is there";
+  EXPECT_FALSE(map.note_upload(0xFFF, 1));
+}
+
 }  // namespace
 }  // namespace outboard::client

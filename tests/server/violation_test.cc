@@ -70,6 +70,14 @@ TEST(Violation, AHandleThatIsTaken) {
   expect_ended(client, "is in use");
 }
 
+TEST(Violation, ACopyOfAnUploadThatIsNotThere) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  client.send(wire::CopyUploadRequest{.destination = 4096, .stream = {}, .asynchronous = false, .upload = 7},
+              false);
+  expect_ended(client, "names an upload that is not there");
+}
+
 TEST(Violation, AFrameOfTheWrongKind) {
   FakeDriver driver;
   ScriptedClient client(driver.api());
