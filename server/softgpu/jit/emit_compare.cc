@@ -1,4 +1,7 @@
 // Comparison, selection and logic on predicates.
+#include <cstdlib>
+#include <limits>
+
 #include "server/softgpu/exec/form_aux.h"
 #include "server/softgpu/jit/semantics.h"
 
@@ -54,11 +57,9 @@ void combine(Emitter& e, const x86::Gp& value, const x86::Gp& other) {
   }
 }
 
-// p|q, a, b [, c]
-void set_predicates(Emitter& e, uint32_t instruction, uint32_t comparison, uint32_t count) {
+// p|q = a OP b [with c]: eax has a OP b.
+void put_predicates(Emitter& e) {
   const Op& op = e.op();
-  const Parts a = e.rows.read_any_nan(op.r[2], count), b = e.rows.read_any_nan(op.r[3], count);
-  compare(e, instruction, comparison, a, b);
   if (op.aux & exec::kCombineMask) e.load_predicate(x86::edx, op.r[4]);
   const bool both = op.r[1] != exec::kPredicateTrash;
   if (both) {
@@ -71,14 +72,126 @@ void set_predicates(Emitter& e, uint32_t instruction, uint32_t comparison, uint3
   if (both) e.store_predicate(op.r[1], x86::ecx);
 }
 
-void setp_s32(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVpcmpd, what, 2); }
-void setp_u32(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVpcmpud, what, 2); }
-void setp_s64(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVpcmpq, what, 4); }
-void setp_u64(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVpcmpuq, what, 4); }
-void setp_s16(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVpcmpw, what, 1); }
-void setp_u16(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVpcmpuw, what, 1); }
-void setp_f32(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVcmpps, what, 2); }
-void setp_f64(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, Inst::kIdVcmppd, what, 4); }
+void set_predicates_of_floats(Emitter& e, uint32_t instruction, uint32_t comparison, uint32_t count) {
+  const Parts a = e.rows.read_any_nan(e.op().r[2], count), b = e.rows.read_any_nan(e.op().r[3], count);
+  compare(e, instruction, comparison, a, b);
+  put_predicates(e);
+}
+
+// How integers are compared.
+struct Kind {
+  uint32_t instruction;  // of whole rows
+  bool is_signed;
+  uint32_t count;
+};
+
+// SETcc for a comparison of two numbers.
+uint32_t set_instruction(uint32_t comparison, bool is_signed) {
+  switch (comparison) {
+    case kEq: return Inst::kIdSete;
+    case kNe: return Inst::kIdSetne;
+    case kLt: return is_signed ? Inst::kIdSetl : Inst::kIdSetb;
+    case kLe: return is_signed ? Inst::kIdSetle : Inst::kIdSetbe;
+    case kGe: return is_signed ? Inst::kIdSetge : Inst::kIdSetae;
+    default: return is_signed ? Inst::kIdSetg : Inst::kIdSeta;
+  }
+}
+
+// zmm = lanes of a row, register number `part`, made of its first lane.
+void make_part(Emitter& e, const x86::Zmm& zmm, const x86::Gp& first, int64_t stride, bool is32,
+               uint32_t part) {
+  if (is32) {
+    e.a.vpbroadcastd(zmm, first.r32());
+  } else {
+    e.a.vpbroadcastq(zmm, first.r64());
+  }
+  if (stride == 0) return;
+  x86::Mem distances = x86::zmmword_ptr(e.data.multiples(stride, is32));
+  distances.addOffset(64 * part);
+  e.a.emit(is32 ? x86::Inst::kIdVpaddd : x86::Inst::kIdVpaddq, zmm, zmm, distances);
+}
+
+// Beside the main path: first lanes are in rcx and rdx, some lanes may differ from others.
+void compare_lanes_beside(Emitter& e, const Kind& kind, uint32_t comparison, const int64_t (&strides)[2],
+                          const asmjit::Label& from, const asmjit::Label& done) {
+  e.beside([&e, kind, comparison, a = strides[0], b = strides[1], from, done] {
+    e.a.bind(from);
+    const bool is32 = kind.count == 2;
+    e.a.xor_(x86::eax, x86::eax);
+    for (uint32_t part = kind.count; part-- > 0;) {
+      make_part(e, x86::zmm0, x86::rcx, a, is32, part);
+      make_part(e, x86::zmm1, x86::rdx, b, is32, part);
+      e.a.emit(kind.instruction, x86::k1, x86::zmm0, x86::zmm1, asmjit::imm(comparison));
+      e.a.kmovw(x86::esi, x86::k1);
+      e.a.shl(x86::eax, static_cast<uint8_t>(32 / kind.count));
+      e.a.or_(x86::eax, x86::esi);
+    }
+    e.a.jmp(done);
+  });
+}
+
+// eax = a bit per lane, by way of the first lanes, if the lanes of a row and a number that is the same
+// in all of them are compared: if the first and the last lane agree, so do those between them.
+bool compare_first_lanes(Emitter& e, const Kind& kind, uint32_t comparison) {
+  const Op& op = e.op();
+  const bool is64 = kind.count == 4, ordered = comparison != kEq && comparison != kNe;
+  const auto a = e.stride(op.r[2], kind.count), b = e.stride(op.r[3], kind.count);
+  if (kind.count == 1 || !a || !b || (*a != 0 && *b != 0)) return false;
+  const int64_t stride = *a != 0 ? *a : *b;
+  constexpr int64_t kFurthest = std::numeric_limits<int32_t>::max() / 32;
+  if (stride != 0 && (!ordered || std::abs(stride) > kFurthest)) return false;
+  auto& as = e.a;
+  const auto sized = [&](const x86::Gp& gp) { return is64 ? x86::Gp(gp.r64()) : x86::Gp(gp.r32()); };
+  const uint32_t set = set_instruction(comparison, kind.is_signed);
+  e.load_first(x86::rcx, op.r[2], is64);
+  e.load_first(x86::rdx, op.r[3], is64);
+  as.xor_(x86::eax, x86::eax);
+  as.cmp(sized(x86::rcx), sized(x86::rdx));
+  as.emit(set, x86::al);
+  const asmjit::Label done = as.newLabel();
+  if (stride != 0) {
+    const asmjit::Label differ = as.newLabel();
+    const auto reach = static_cast<int32_t>(stride * (exec::kLanes - 1));
+    const x86::Gp last = sized(x86::rsi);
+    as.xor_(x86::edi, x86::edi);
+    as.mov(last, sized(*a != 0 ? x86::rcx : x86::rdx));
+    if (kind.is_signed || reach > 0) {
+      as.add(last, reach);
+    } else {
+      as.sub(last, -reach);
+    }
+    kind.is_signed ? as.jo(differ) : as.jc(differ);
+    if (*a != 0) {
+      as.cmp(last, sized(x86::rdx));
+    } else {
+      as.cmp(sized(x86::rcx), last);
+    }
+    as.emit(set, x86::dil);
+    as.cmp(x86::eax, x86::edi);
+    as.jne(differ);
+    compare_lanes_beside(e, kind, comparison, {*a, *b}, differ, done);
+  }
+  as.neg(x86::eax);
+  as.bind(done);
+  return true;
+}
+
+void set_predicates(Emitter& e, const Kind& kind, uint32_t comparison) {
+  if (!compare_first_lanes(e, kind, comparison)) {
+    const Parts a = e.rows.read(e.op().r[2], kind.count), b = e.rows.read(e.op().r[3], kind.count);
+    compare(e, kind.instruction, comparison, a, b);
+  }
+  put_predicates(e);
+}
+
+void setp_s32(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, {Inst::kIdVpcmpd, true, 2}, what); }
+void setp_u32(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, {Inst::kIdVpcmpud, false, 2}, what); }
+void setp_s64(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, {Inst::kIdVpcmpq, true, 4}, what); }
+void setp_u64(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, {Inst::kIdVpcmpuq, false, 4}, what); }
+void setp_s16(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, {Inst::kIdVpcmpw, true, 1}, what); }
+void setp_u16(Emitter& e, uint32_t what, uint32_t) { set_predicates(e, {Inst::kIdVpcmpuw, false, 1}, what); }
+void setp_f32(Emitter& e, uint32_t what, uint32_t) { set_predicates_of_floats(e, Inst::kIdVcmpps, what, 2); }
+void setp_f64(Emitter& e, uint32_t what, uint32_t) { set_predicates_of_floats(e, Inst::kIdVcmppd, what, 4); }
 
 // d = c ? a : b
 void select(Emitter& e, uint32_t, uint32_t count) {

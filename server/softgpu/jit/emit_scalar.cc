@@ -1,4 +1,6 @@
 // Integer arithmetic on rows with shapes: the first lane stands for all.
+#include <optional>
+
 #include "server/softgpu/jit/semantics.h"
 
 namespace outboard::softgpu::jit {
@@ -65,8 +67,23 @@ void load_extended(Emitter& e, Law law) {
   if (is_signed(law)) a.movsxd(x86::rcx, x86::ecx);
 }
 
+// A constant that instructions can hold: as the number of 64 bits that it stands for.
+std::optional<int32_t> small_constant(Emitter& e, uint32_t operand, bool is32, bool sign_extended) {
+  uint64_t bits = 0;
+  if (!e.immediate(operand, bits)) return std::nullopt;
+  if (is32) bits &= 0xffff'ffff;
+  if (is32 && sign_extended) bits = static_cast<uint64_t>(int64_t{static_cast<int32_t>(bits)});
+  const auto number = static_cast<int64_t>(bits);
+  if (number != static_cast<int32_t>(number)) return std::nullopt;
+  return static_cast<int32_t>(number);
+}
+
 // rcx *= the second factor, which is 32 bits wide. Loses rax and rdx.
 void multiply_extended(Emitter& e, Law law) {
+  if (const auto factor = small_constant(e, e.op().r[2], true, is_signed(law))) {
+    e.a.imul(x86::rcx, x86::rcx, *factor);
+    return;
+  }
   e.load_first(x86::edx, e.op().r[2], false);
   if (is_signed(law)) e.a.movsxd(x86::rdx, x86::edx);
   e.a.imul(x86::rcx, x86::rdx);
@@ -81,6 +98,7 @@ bool emit_scalar(Emitter& e, Law law) {
   if (!stride) return false;
   auto& a = e.a;
   const Op& op = e.op();
+  if (law == Law::kCopy && op.r[0] == op.r[1] && e.rows.find(op.r[0]) != nullptr) return true;  // it is there
   const uint32_t count = row_uses(op).front().count;
   const bool is64 = count == 4;
   switch (law) {
@@ -107,20 +125,26 @@ bool emit_scalar(Emitter& e, Law law) {
       a.shl(x86::rcx, static_cast<uint8_t>(shift));
       break;
     case Law::kAdd:
+      // The upper half of a 32-bit row's slot is anything.
+      if (const auto number = small_constant(e, op.r[2], !is64, true)) {
+        a.add(x86::rcx, *number);
+        break;
+      }
+      e.load_first(x86::rdx, op.r[2], is64);
+      a.add(x86::rcx, x86::rdx);
+      break;
     case Law::kSubtract:
     case Law::kMultiply:
     case Law::kMultiplyAdd:
       e.load_first(x86::rdx, op.r[2], is64);
-      if (law == Law::kAdd) a.add(x86::rcx, x86::rdx);
       if (law == Law::kSubtract) a.sub(x86::rcx, x86::rdx);
-      if (law == Law::kMultiply || law == Law::kMultiplyAdd) a.imul(x86::rcx, x86::rdx);
+      if (law != Law::kSubtract) a.imul(x86::rcx, x86::rdx);
       if (law != Law::kMultiplyAdd) break;
       e.load_first(x86::rdx, op.r[3], is64);
       a.add(x86::rcx, x86::rdx);
       break;
     default: break;
   }
-  // The upper half of a 32-bit row's slot is anything.
   e.rows.bind_scalar(op.r[0], {*stride, count});
   a.mov(e.rows.slot(op.r[0]), x86::rcx);
   e.note_rcx(op.r[0]);

@@ -84,6 +84,8 @@ void Emitter::result(uint32_t operand, const Parts& parts, Nans nans, bool flush
     rows.bind(operand, parts, nans, flushed);
     return;
   }
+  // The other lanes keep their bits, whatever NaN they are.
+  rows.canonicalise(parts, nans);
   const Parts old = rows.read(operand, parts.count);
   load_guard(x86::eax);
   a.kmovd(x86::k1, x86::eax);
@@ -96,7 +98,7 @@ void Emitter::result(uint32_t operand, const Parts& parts, Nans nans, bool flush
     }
   }
   rows.release(parts);
-  rows.bind(operand, old, nans, false);
+  rows.bind(operand, old);
 }
 
 // rax = what the interpreter's handler returns.

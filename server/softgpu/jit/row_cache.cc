@@ -114,18 +114,17 @@ Parts RowCache::read_any_nan(uint32_t operand, uint32_t count) {
 Parts RowCache::read(uint32_t operand, uint32_t count) {
   Parts parts = read_any_nan(operand, count);
   CachedRow& row = *find(operand);
-  if (row.nans != Nans::kCanonical) {
-    canonicalise(row);
-    row.nans = Nans::kCanonical;
-  }
+  canonicalise(parts, row.nans);
+  row.nans = Nans::kCanonical;
   return parts;
 }
 
-void RowCache::canonicalise(const CachedRow& row) {
+void RowCache::canonicalise(const Parts& parts, Nans nans) {
   constexpr uint8_t kUnordered = 3;  // of VCMPPS
-  for (uint32_t i = 0; i < row.count; ++i) {
-    const x86::Zmm part = x86::zmm(row.zmm[i]);
-    if (row.nans == Nans::kAny32) {
+  if (nans == Nans::kCanonical) return;
+  for (uint32_t i = 0; i < parts.count; ++i) {
+    const x86::Zmm& part = parts[i];
+    if (nans == Nans::kAny32) {
       a_.vcmpps(x86::k1, part, part, kUnordered);
       a_.k(x86::k1).vpbroadcastd(part, x86::dword_ptr(anchors_.nan32));
     } else {
@@ -137,7 +136,7 @@ void RowCache::canonicalise(const CachedRow& row) {
 
 void RowCache::store_row(const CachedRow& row) {
   if (row.count == 0) return store_scalar_row(row);
-  if (row.nans != Nans::kCanonical) canonicalise(row);
+  canonicalise(parts_of(row), row.nans);
   for (uint32_t i = 0; i < row.count; ++i) a_.vmovdqu64(memory(row.operand, i), x86::zmm(row.zmm[i]));
 }
 

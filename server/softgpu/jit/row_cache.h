@@ -64,6 +64,8 @@ class RowCache {
   // Gives back registers of fresh() that were not bound.
   void release(const Parts& parts);
   CachedRow* find(uint32_t operand);
+  // NaNs of arithmetic become the canonical one.
+  void canonicalise(const Parts& parts, Nans nans);
 
   using Needed = std::function<bool(uint32_t operand)>;
   // Memory gets the values of all rows that are needed there, and none is in registers any more.
@@ -107,7 +109,6 @@ class RowCache {
   uint32_t take();
   void evict_one();
   void drop(size_t index);
-  void canonicalise(const CachedRow& row);
   void store_row(const CachedRow& row);
   void store_scalar_row(const CachedRow& row);
   void spread(const CachedRow& row);

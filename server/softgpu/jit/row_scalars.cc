@@ -101,7 +101,7 @@ void RowCache::hand_over(const Snapshot& rows, const Shapes::State& to, const Ne
     if (!arrives(row)) {
       if (row.dirty) store_row(row);
     } else if (!row.scalar) {
-      if (row.nans != Nans::kCanonical) canonicalise(row);
+      canonicalise(parts_of(row), row.nans);
       if (row.count == 2) {
         a_.vmovd(slot(row.operand), x86::xmm(row.zmm[0]));
       } else {

@@ -1,6 +1,7 @@
 // Machine code that computes with one lane of a row must give what the interpreter gives with all of
 // them: kernels made at random, of values that are alike in all lanes, side by side, or anything, with
-// loops, barriers and lanes that part and meet again.
+// loops, barriers and lanes that part and meet again. Any bits are numbers too, NaNs with payloads among
+// them, so that rows of floats must be what they are even where only some lanes are written.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -127,9 +128,11 @@ class Generator {
                                   "xor.b32", "min.s32", "max.u32"};
     const char* const binary64[] = {"add.s64", "sub.s64", "mul.lo.s64", "or.b64"};
     const char* const extend[] = {"mul.wide.s32", "mul.wide.u32"};
-    const char* const comparisons[] = {"lt.s32", "ge.u32", "eq.s32", "gt.s32"};
+    const char* const comparisons[] = {"lt.s32", "ge.u32", "eq.s32", "gt.s32", "le.u32", "ne.u32", "ge.s32"};
+    const char* const comparisons64[] = {"lt.s64", "gt.u64", "eq.u64", "le.s64"};
+    const char* const floats[] = {"add.f32", "mul.f32", "sub.ftz.f32", "min.f32"};
     text_ += guard();
-    switch (below(13)) {
+    switch (below(18)) {
       case 0:
       case 1: text_ += binary[below(7)] + (" " + word()) + ", " + word() + ", " + word_or_constant(); break;
       case 2: text_ += binary64[below(4)] + (" " + wide()) + ", " + wide() + ", " + wide(); break;
@@ -143,9 +146,17 @@ class Generator {
       case 8: text_ += "cvt.u32.u64 " + word() + ", " + wide(); break;
       case 9: text_ += "neg.s32 " + word() + ", " + word(); break;
       case 10:
-        text_ += "setp." + (comparisons[below(4)] + (" " + predicate())) + ", " + word() + ", " + word();
+        text_ += "setp." + (comparisons[below(7)] + (" " + predicate())) + ", " + word() + ", " +
+                 word_or_constant();
         break;
       case 11: text_ += "selp.b32 " + word() + ", " + word() + ", " + word() + ", " + predicate(); break;
+      case 12:
+        text_ += "setp." + (comparisons64[below(4)] + (" " + predicate())) + ", " + wide() + ", " + wide();
+        break;
+      case 13:
+      case 14: text_ += floats[below(4)] + (" " + word()) + ", " + word() + ", " + word(); break;
+      case 15: text_ += "fma.rn.f32 " + word() + ", " + word() + ", " + word() + ", " + word(); break;
+      case 16: text_ += "add.f64 " + wide() + ", " + wide() + ", " + wide(); break;
       default: text_ += "shl.b64 " + wide() + ", " + wide() + ", " + constant(); break;
     }
     text_ += ";\n";
