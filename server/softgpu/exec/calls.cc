@@ -10,10 +10,7 @@
 namespace outboard::softgpu::exec {
 namespace {
 
-uint32_t* stack_pointers(Warp& warp) {
-  return reinterpret_cast<uint32_t*>(warp.bank[kBankSpecial] +
-                                     static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
-}
+uint32_t* stack_pointers(Warp& warp) { return warp.row<uint32_t>(special_operand(Special::kStackPointer)); }
 
 // The function whose code `op` is in.
 const ptx::FunctionCode& function_of(const Warp& warp, const Op* op) {

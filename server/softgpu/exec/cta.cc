@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "server/softgpu/exec/isa.h"
 #include "server/softgpu/exec/lane_facts.h"
@@ -39,8 +40,7 @@ uint32_t count_lanes(uint32_t lanes) {
 }
 
 uint32_t* special_row(const Warp& warp, Special special) {
-  return reinterpret_cast<uint32_t*>(warp.bank[kBankSpecial] +
-                                     static_cast<size_t>(special) * kSpecialRowBytes);
+  return warp.row<uint32_t>(special_operand(special));
 }
 
 // Two stores instead of eight: short kernels fill a row for every warp.
@@ -48,10 +48,6 @@ uint32_t* special_row(const Warp& warp, Special special) {
   const __m512i lanes = _mm512_set1_epi32(static_cast<int>(value));
   _mm512_store_si512(row, lanes);
   _mm512_store_si512(row + 16, lanes);
-}
-
-LaneFacts& lane_facts(const Warp& warp) {
-  return *reinterpret_cast<LaneFacts*>(warp.bank[kBankSpecial] + kLaneFactsOffset);
 }
 
 bool in_order(const Warp& warp) {
@@ -65,16 +61,34 @@ bool in_order(const Warp& warp) {
 
 }  // namespace
 
-// Rows that are the same in every CTA of a launch.
-void Cta::fill_specials(const Warp& warp) {
+// Rows that are the same in every CTA of a launch: those of all its warps, and one warp's.
+void Cta::fill_specials() {
   const LaunchRequest& request = *launch->request;
   const Dim3 &block = request.block, &grid = request.grid;
+  auto fill = [&](Special special, uint64_t value) { fill_number(special, static_cast<uint32_t>(value)); };
+  fill(Special::kNtidX, block.x);
+  fill(Special::kNtidY, block.y);
+  fill(Special::kNtidZ, block.z);
+  fill(Special::kNctaidX, grid.x);
+  fill(Special::kNctaidY, grid.y);
+  fill(Special::kNctaidZ, grid.z);
+  fill(Special::kNwarpid, launch->warps);
+  fill(Special::kNsmid, launch->device->multiprocessors());
+  fill(Special::kGridid, 0);
+  fill(Special::kTotalSmemSize, launch->shared_bytes);
+  fill(Special::kDynamicSmemSize, request.dynamic_shared_bytes);
+  fill(Special::kDynamicSharedBase, launch->dynamic_shared_base);
+  fill(Special::kEnvreg1, launch->workspace >> 32);
+  fill(Special::kEnvreg2, launch->workspace);
+  fill(Special::kZero, 0);
+  fill(Special::kOne, 1);
+}
+
+void Cta::fill_specials(const Warp& warp) {
+  const Dim3& block = launch->request->block;
   uint64_t wanted = launch->entry->specials;
   auto wants = [&](Special special) { return wanted >> static_cast<unsigned>(special) & 1; };
   auto row = [&](Special special) { return special_row(warp, special); };
-  auto uniform = [&](Special special, uint64_t value) {
-    if (wants(special)) std::fill_n(row(special), kLanes, static_cast<uint32_t>(value));
-  };
   uint32_t first = warp.index * kLanes;
   uint32_t x = first % block.x, y = first / block.x % block.y, z = first / block.x / block.y;
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
@@ -89,7 +103,6 @@ void Cta::fill_specials(const Warp& warp) {
       }
     }
   }
-  lane_facts(warp).in_order = in_order(warp);
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     row(Special::kLaneid)[lane] = lane;
     if (wants(Special::kLanemaskEq)) row(Special::kLanemaskEq)[lane] = 1u << lane;
@@ -98,28 +111,13 @@ void Cta::fill_specials(const Warp& warp) {
     if (wants(Special::kLanemaskGe)) row(Special::kLanemaskGe)[lane] = kAllLanes << lane;
     if (wants(Special::kLanemaskGt)) row(Special::kLanemaskGt)[lane] = kAllLanes << lane << 1;
   }
-  uniform(Special::kNtidX, block.x);
-  uniform(Special::kNtidY, block.y);
-  uniform(Special::kNtidZ, block.z);
-  uniform(Special::kNctaidX, grid.x);
-  uniform(Special::kNctaidY, grid.y);
-  uniform(Special::kNctaidZ, grid.z);
-  uniform(Special::kWarpid, warp.index);
-  uniform(Special::kNwarpid, launch->warps);
-  uniform(Special::kNsmid, launch->device->multiprocessors());
-  uniform(Special::kGridid, 0);
-  uniform(Special::kTotalSmemSize, launch->shared_bytes);
-  uniform(Special::kDynamicSmemSize, request.dynamic_shared_bytes);
-  uniform(Special::kDynamicSharedBase, launch->dynamic_shared_base);
-  uniform(Special::kEnvreg1, launch->workspace >> 32);
-  uniform(Special::kEnvreg2, launch->workspace);
-  uniform(Special::kZero, 0);
-  uniform(Special::kOne, 1);
+  if (wants(Special::kWarpid)) std::fill_n(row(Special::kWarpid), kLanes, warp.index);
+  std::fill_n(row(Special::kStackPointer), kLanes, 0u);
 }
 
 // A row of the same number stays: what it holds, this has written, or it is new and zero.
-void Cta::fill_number(const Warp& warp, Special special, uint32_t value) {
-  uint32_t* row = special_row(warp, special);
+void Cta::fill_number(Special special, uint32_t value) {
+  uint32_t* row = special_row(warps.front(), special);
   if (!(launch->entry->specials >> static_cast<unsigned>(special) & 1) || row[0] == value) return;
   if (wide_stores_) {
     fill_row_wide(row, value);
@@ -128,14 +126,13 @@ void Cta::fill_number(const Warp& warp, Special special, uint32_t value) {
   }
 }
 
-void Cta::fill_numbers(const Warp& warp) {
-  fill_number(warp, Special::kCtaidX, place_.x);
-  fill_number(warp, Special::kCtaidY, place_.y);
-  fill_number(warp, Special::kCtaidZ, place_.z);
+void Cta::fill_numbers() {
+  fill_number(Special::kCtaidX, place_.x);
+  fill_number(Special::kCtaidY, place_.y);
+  fill_number(Special::kCtaidZ, place_.z);
   if (launch->entry->specials >> static_cast<unsigned>(Special::kSmid) & 1)
-    fill_number(warp, Special::kSmid,
+    fill_number(Special::kSmid,
                 static_cast<uint32_t>(number % std::max(1u, launch->device->multiprocessors())));
-  if (launch->stack_bytes != 0) std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
 }
 
 bool Cta::prepare(Launch& for_launch) {
@@ -147,8 +144,9 @@ bool Cta::prepare(Launch& for_launch) {
   size_t special_stride = kSpecialBankBytes;
   size_t local_stride = size_t{launch->stack_bytes} * kLanes;
   if (!registers_.reserve(register_stride * launch->warps) ||
-      !specials_.reserve(special_stride * launch->warps) || !local_.reserve(local_stride * launch->warps) ||
-      !shared.reserve(launch->shared_bytes + 64)) {
+      !specials_.reserve(special_stride * launch->warps) ||
+      !numbers_.reserve(size_t{kSpecialCount} * kSpecialRowBytes) ||
+      !local_.reserve(local_stride * launch->warps) || !shared.reserve(launch->shared_bytes + 64)) {
     return false;
   }
   predicates_.assign(size_t{entry.predicates} * launch->warps, 0);
@@ -158,6 +156,7 @@ bool Cta::prepare(Launch& for_launch) {
     warp.bank[kBankRegisters] = registers_.data() + register_stride * i;
     warp.bank[kBankConstants] = const_cast<std::byte*>(launch->constants);
     warp.bank[kBankSpecial] = specials_.data() + special_stride * i;
+    warp.bank[kBankCta] = numbers_.data();
     warp.predicates = predicates_.data() + size_t{entry.predicates} * i;
     warp.predicates[kPredicateTrue] = kAllLanes;
     warp.code = launch->code;
@@ -170,9 +169,11 @@ bool Cta::prepare(Launch& for_launch) {
     warp.stack_bytes = launch->stack_bytes;
     warp.waiting = warp.sync_waiting = 0;
     std::fill_n(warp.at_barrier, kBarriers, 0u);
-    std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
+    warp.left_at = nullptr;
     fill_specials(warp);
+    warp.in_order = in_order(warp);
   }
+  fill_specials();
   launch_serial_ = launch->serial;
   return true;
 }
@@ -187,6 +188,7 @@ bool Cta::start(Launch& for_launch, RangeCache& ranges, uint64_t cta_number) {
   present_ = launch->threads;
   begun_ = 0;
   ranges_ = &ranges;
+  fill_numbers();
   for (; open_barriers_ != 0; open_barriers_ &= open_barriers_ - 1)
     barriers_[std::countr_zero(open_barriers_)] = Barrier{};
   return true;
@@ -206,8 +208,8 @@ const Op* Cta::begin(Warp& warp) {
   warp.stop = Stop::kNone;
   warp.ranges = ranges_;
   if (!warp.saved.empty()) warp.saved.clear();  // threads may exit in a recursive call
-  lane_facts(warp).together = 0;                // until machine code finds that out
-  fill_numbers(warp);
+  warp.together = 0;                            // until machine code finds that out
+  if (launch->stack_bytes != 0) std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
   return launch->code + launch->entry->entry;
 }
 
@@ -215,18 +217,26 @@ Stop Cta::run(uint32_t rounds) {
   uint32_t idle_rounds = 0;
   for (;;) {
     bool all_done = true, progress = false, runnable = false;
-    for (Warp& warp : warps) {
-      const bool is_new = warp.index == begun_;
-      if (!is_new && warp.stop == Stop::kDone) continue;
+    for (turn_ = 0; turn_ < warps.size(); ++turn_) {
+      Warp* warp = &warps[turn_];
+      const bool is_new = turn_ == begun_;
+      if (!is_new && warp->stop == Stop::kDone) continue;
       all_done = false;
-      if (!is_new && ~(warp.absent | warp.waiting) == 0) continue;
+      if (!is_new && ~(warp->absent | warp->waiting) == 0) continue;
       runnable = true;
       begun_ += is_new;
-      const Op* op = is_new ? begin(warp) : warp.resume();
-      while (op != nullptr) op = op->current_handler()(warp, op);
-      if (warp.stop == Stop::kFault) return Stop::kFault;
+      const Op* op = is_new ? begin(*warp) : warp->resume();
+      while (op != nullptr) {
+        op = op->current_handler()(*warp, op);
+        if (op != nullptr || warp == &warps[turn_]) continue;
+        // Machine code has gone on with warps behind this one.
+        progress = true;
+        warp = &warps[turn_];
+        op = std::exchange(warp->left_at, nullptr);
+      }
+      if (warp->stop == Stop::kFault) return Stop::kFault;
       // A long loop that nothing can be waited for in is progress.
-      if (warp.stop != Stop::kYielded || !warp.spun) progress = true;
+      if (warp->stop != Stop::kYielded || !warp->spun) progress = true;
     }
     if (all_done || present_ == 0) return Stop::kDone;
     if (launch->failed.load(std::memory_order_relaxed)) return Stop::kFault;
@@ -324,13 +334,38 @@ void Cta::lanes_gone(uint32_t lanes) {
     complete_if_ready(static_cast<uint32_t>(std::countr_zero(rest)));
 }
 
-const Op* exit_whole_warp(Warp& warp) {
+Warp* Cta::next_turn(uint32_t at) {
+  if (turn_ + 1 == warps.size()) return nullptr;
+  Warp& next = warps[turn_ + 1];
+  if (next.index == begun_) {
+    const bool is_whole = launch->threads - next.index * kLanes >= kLanes;
+    if (at != launch->entry->entry || !is_whole || !next.in_order) return nullptr;
+    ++begun_;
+    begin(next);
+    next.together = 1;
+  } else if (next.stop == Stop::kYielded && next.together != 0 && next.active == kAllLanes &&
+             next.next[0] == at) {
+    next.resume();
+  } else {
+    return nullptr;
+  }
+  ++turn_;
+  return &next;
+}
+
+Warp* exit_whole_warp(Warp& warp, uint32_t at) {
   warp.absent = kAllLanes;
   warp.active = 0;
   warp.lowest_pending = kNowhere;
   warp.stop = Stop::kDone;
   warp.cta->lanes_gone(kAllLanes);
-  return nullptr;
+  return warp.cta->next_turn(at);
+}
+
+Warp* yield_whole_warp(Warp& warp, uint32_t target) {
+  std::fill_n(warp.next, kLanes, target);
+  warp.stop = Stop::kYielded;
+  return warp.spun ? nullptr : warp.cta->next_turn(target);
 }
 
 }  // namespace outboard::softgpu::exec

@@ -48,6 +48,9 @@ struct Cta {
 
   // A barrier instruction of the active lanes `lanes` of a warp. They go on at `after`.
   const Op* arrive(Warp& warp, const Op* op, uint32_t lanes, uint32_t after, const BarrierArrival& arrival);
+  // A warp's turn is over in machine code: the warp whose turn is next if all its lanes are together and
+  // go on at the instruction `at`, ready to do so, else nullptr. run() goes on behind it.
+  Warp* next_turn(uint32_t at);
   // Lanes of a warp have exited, so that barriers may be complete.
   void lanes_gone(uint32_t lanes);
 
@@ -76,10 +79,11 @@ struct Cta {
 
   // What all CTAs of a launch have alike.
   bool prepare(Launch& launch);
+  void fill_specials();
   void fill_specials(const Warp& warp);
   // And what each has for itself.
-  void fill_numbers(const Warp& warp);
-  void fill_number(const Warp& warp, Special special, uint32_t value);
+  void fill_numbers();
+  void fill_number(Special special, uint32_t value);
   // A warp's first turn: its first instruction.
   const Op* begin(Warp& warp);
   uint32_t arrived_at(uint32_t number) const;
@@ -87,6 +91,7 @@ struct Cta {
 
   uint64_t launch_serial_ = 0;  // of the launch that everything is prepared for
   uint32_t present_ = 0;        // threads that have not exited
+  uint32_t turn_ = 0;           // the warp that executes
   uint32_t begun_ = 0;          // warps that have had a turn; what the others hold is of another CTA
   uint32_t open_barriers_ = 0;  // bit each
   RangeCache* ranges_ = nullptr;
@@ -95,10 +100,12 @@ struct Cta {
   Barrier barriers_[kBarriers];
   Buffer registers_, local_;
   std::vector<uint32_t> predicates_;
-  Buffer specials_;
+  Buffer specials_, numbers_;  // of each warp, of the CTA
 };
 
-// For machine code: all lanes of a warp, which are all active, exit. Returns nullptr.
-const Op* exit_whole_warp(Warp& warp);
+// For machine code, of a warp whose lanes are all active: they exit; or they go on at `target` later. Both
+// return what Cta::next_turn() does, for `at` and for `target`.
+Warp* exit_whole_warp(Warp& warp, uint32_t at);
+Warp* yield_whole_warp(Warp& warp, uint32_t target);
 
 }  // namespace outboard::softgpu::exec

@@ -21,6 +21,7 @@ inline constexpr uint32_t kRowUnit = 64;
 inline constexpr uint32_t kBankRegisters = 0;
 inline constexpr uint32_t kBankConstants = 1;  // immediate values, the same in all lanes
 inline constexpr uint32_t kBankSpecial = 2;    // %tid and its like; see special.h
+inline constexpr uint32_t kBankCta = 3;        // %ctaid and its like
 inline constexpr uint32_t kNoOperand = 0xffff'ffff;
 
 inline constexpr uint32_t kPredicateTrue = 0;   // predicate register that is always true

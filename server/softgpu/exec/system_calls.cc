@@ -196,16 +196,14 @@ bool format_lane(Warp& warp, uint32_t lane, uint64_t format_address, uint64_t ar
 
 template <typename T>
 T read_frame(Warp& warp, uint32_t lane, uint32_t offset) {
-  const auto* pointers = reinterpret_cast<const uint32_t*>(
-      warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
+  const auto* pointers = warp.row<const uint32_t>(special_operand(Special::kStackPointer));
   T value;
   std::memcpy(&value, warp.local + uint64_t{lane} * warp.stack_bytes + pointers[lane] + offset, sizeof value);
   return value;
 }
 template <typename T>
 void write_frame(Warp& warp, uint32_t lane, uint32_t offset, T value) {
-  const auto* pointers = reinterpret_cast<const uint32_t*>(
-      warp.bank[kBankSpecial] + static_cast<uint32_t>(Special::kStackPointer) * kSpecialRowBytes);
+  const auto* pointers = warp.row<const uint32_t>(special_operand(Special::kStackPointer));
   std::memcpy(warp.local + uint64_t{lane} * warp.stack_bytes + pointers[lane] + offset, &value, sizeof value);
 }
 

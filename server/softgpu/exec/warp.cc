@@ -57,8 +57,13 @@ const Op* Warp::split(uint32_t taken, uint32_t target, uint32_t other) {
 }
 
 const Op* Warp::yield(uint32_t target) {
+  if (active == kAllLanes) {
+    std::fill_n(next, kLanes, target);
+    stop = Stop::kYielded;
+    return nullptr;
+  }
   park(target);
-  if (brief && active != kAllLanes && !spun) {
+  if (brief && !spun) {
     brief = false;
     budget = kBackEdgeBudget;
     return select();
@@ -70,9 +75,15 @@ const Op* Warp::yield(uint32_t target) {
 // Lanes that are lowest in the code run first; so lanes that spin would starve those that they
 // wait for, if these are higher. After every spent budget another group of lanes gets a turn.
 const Op* Warp::resume() {
+  spun = false;
+  if (stop == Stop::kYielded && active == kAllLanes && in_one_place()) {
+    stop = Stop::kNone;
+    budget = kWholeBudget;
+    brief = true;
+    return code + next[0];
+  }
   stop = Stop::kNone;
   budget = kBackEdgeBudget;
-  spun = false;
   bool was_ahead = running_ahead;
   const Op* first = select();
   brief = active == kAllLanes;

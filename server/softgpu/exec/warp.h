@@ -92,7 +92,7 @@ struct SavedFrame {
 };
 
 struct Warp {
-  std::byte* bank[3];
+  std::byte* bank[4];
   uint32_t* predicates;
   const Op* code;
   uint32_t active;          // lanes that the current instruction is for
@@ -100,10 +100,13 @@ struct Warp {
   uint32_t waiting;         // lanes at a barrier
   uint32_t lowest_pending;  // lowest next[] of the other lanes; kNowhere also while running ahead
   int32_t budget;
+  uint32_t together;   // its lanes are in order, and all have gone the same way since the kernel began
+  uint32_t in_order;   // the lanes' %tid.x are consecutive, their %tid.y and %tid.z the same
   bool spun;           // has executed something that programs spin on since resume()
   bool brief;          // the budget is kWholeBudget: if the lanes part, the warp goes on
   bool running_ahead;  // the active lanes were chosen out of order, see yield()
   Stop stop;
+  const Op* left_at;       // where the interpreter goes on if another warp was entered, see Cta::next_turn()
   uint32_t last_ahead;     // where lanes last ran ahead from
   uint32_t index;          // in the CTA
   uint32_t sync_waiting;   // of `waiting`: those that wait for lanes of this warp

@@ -260,7 +260,7 @@ void fetch_ahead(const Access& access) {
   Emitter& e = access.e;
   auto& a = e.a;
   if (access.window == Window::kShared || access.window == Window::kParam || !access.stride) return;
-  const int32_t stream = e.new_stream();  // outside of loops, warps walk through memory page by page
+  const int32_t stream = e.stream();  // outside of loops, warps walk through memory page by page
   if (stream < 0) return;
   const auto place =
       static_cast<int32_t>(exec::kLaneFactsOffset + offsetof(exec::LaneFacts, streams)) + 8 * stream;

@@ -21,6 +21,7 @@ Emitter::Emitter(asmjit::CodeHolder& holder, const ptx::Image& image, Liveness& 
   leave_ = a.newLabel();
   leave_apart_ = a.newLabel();
   enter = a.newLabel();
+  change_warp = a.newLabel();
 }
 
 void Emitter::assume(const Shapes* shapes) {
@@ -123,10 +124,7 @@ void Emitter::call_and_expect(uint32_t index, uint32_t next) {
   a.jne(other);
 }
 
-void Emitter::forget_together() {
-  a.mov(x86::rcx, x86::qword_ptr(anchor.warp, offsetof(exec::Warp, bank) + 8 * exec::kBankSpecial));
-  a.mov(x86::dword_ptr(x86::rcx, exec::kLaneFactsOffset + offsetof(exec::LaneFacts, together)), 0);
-}
+void Emitter::forget_together() { a.mov(x86::dword_ptr(anchor.warp, offsetof(exec::Warp, together)), 0); }
 
 void Emitter::leave_beside(const asmjit::Label& from) {
   beside([this, from, cached = rows.snapshot(), index = at_] {
@@ -161,11 +159,30 @@ void Emitter::interpret_and_leave() {
   leave_with(at_);
 }
 
-void Emitter::exit() {
+// rax is the warp whose turn it is, or nullptr for the interpreter's loop.
+void Emitter::go_on_with_next(const asmjit::Label& to) {
+  a.test(x86::rax, x86::rax);
+  a.jz(leave_);
+  a.mov(anchor.warp, x86::rax);
+  a.lea(x86::rax, x86::ptr(to));
+  a.jmp(change_warp);
+}
+
+void Emitter::exit(uint32_t at, const asmjit::Label& to) {
   a.mov(x86::rdi, anchor.warp);
+  a.mov(x86::esi, at);
   a.mov(x86::rax, reinterpret_cast<uint64_t>(&exec::exit_whole_warp));
   a.call(x86::rax);
-  leave();
+  if (at == exec::kNowhere) return leave();
+  go_on_with_next(to);
+}
+
+void Emitter::yield(uint32_t target, const asmjit::Label& to) {
+  a.mov(x86::rdi, anchor.warp);
+  a.mov(x86::esi, target);
+  a.mov(x86::rax, reinterpret_cast<uint64_t>(&exec::yield_whole_warp));
+  a.call(x86::rax);
+  go_on_with_next(to);
 }
 
 void Emitter::interpret_beside(uint32_t index, uint32_t next, const RowCache::Snapshot& cached,
@@ -181,14 +198,16 @@ void Emitter::emit_enter() {
   a.bind(enter);
   for (const x86::Gp& saved : {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15}) a.push(saved);
   a.sub(x86::rsp, kFrameBytes);
+  a.mov(x86::qword_ptr(x86::rsp, kCalledFor), x86::rdi);
   a.mov(anchor.warp, x86::rdi);
-  const int32_t bank = offsetof(exec::Warp, bank);
-  a.mov(anchor.registers, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankRegisters));
-  a.mov(anchor.constants, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankConstants));
-  a.mov(anchor.predicates, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, predicates)));
-  a.mov(anchor.ranges, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, ranges)));
   a.mov(anchor.params, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, launch)));
   a.mov(anchor.params, x86::qword_ptr(anchor.params, offsetof(exec::Launch, params)));
+  const int32_t bank = offsetof(exec::Warp, bank);
+  a.mov(anchor.constants, x86::qword_ptr(x86::rdi, bank + 8 * exec::kBankConstants));
+  a.mov(anchor.ranges, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, ranges)));
+  a.bind(change_warp);
+  a.mov(anchor.registers, x86::qword_ptr(anchor.warp, bank + 8 * exec::kBankRegisters));
+  a.mov(anchor.predicates, x86::qword_ptr(anchor.warp, offsetof(exec::Warp, predicates)));
   a.jmp(x86::rax);
 }
 
@@ -196,10 +215,18 @@ void Emitter::emit_leave() {
   a.bind(leave_apart_);
   forget_together();
   a.bind(leave_);
+  const asmjit::Label moved = a.newLabel(), out = a.newLabel();
+  a.cmp(anchor.warp, x86::qword_ptr(x86::rsp, kCalledFor));
+  a.jne(moved);
+  a.bind(out);
   a.add(x86::rsp, kFrameBytes);
   for (const x86::Gp& saved : {x86::r15, x86::r14, x86::r13, x86::r12, x86::rbp, x86::rbx}) a.pop(saved);
   a.vzeroupper();
   a.ret();
+  a.bind(moved);
+  a.mov(x86::qword_ptr(anchor.warp, offsetof(exec::Warp, left_at)), x86::rax);
+  a.xor_(x86::eax, x86::eax);
+  a.jmp(out);
 }
 
 void Emitter::emit_beside() {

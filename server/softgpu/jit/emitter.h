@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -44,8 +45,12 @@ class Emitter {
   // From here on, code is for warps whose lanes are together. nullptr: for all whole warps.
   void assume(const Shapes* shapes);
   // Where control arrives with what is known of rows.
-  void arrive(const Shapes::State& known, const RowCache::Needed& needed, bool dirty) {
-    rows.arrive(known, needed, dirty);
+  void arrive(const Shapes::State& known, const RowCache::Needed& needed, const RowCache::Needed& stored) {
+    rows.arrive(known, needed, stored);
+    begin_again(known);
+  }
+  // The same where the row cache is as it is.
+  void begin_again(const Shapes::State& known) {
     known_ = known;
     measured_ = 0;
     begin_line();
@@ -68,9 +73,10 @@ class Emitter {
   void note_rcx(uint32_t operand) { in_rcx_ = {operand, next()}; }
   uint32_t* new_range_hint() { return range_hints_ + range_hint_++ % kRangeHints; }
   // One of LaneFacts::streams for the current instruction, -1 if it is in no loop or none is left.
-  int32_t new_stream() {
-    const bool has_one = shapes_ != nullptr && in_loop && stream_ < static_cast<int32_t>(exec::kStreams);
-    return has_one ? stream_++ : -1;
+  int32_t stream() {
+    if (shapes_ == nullptr || !in_loop) return -1;
+    const auto [place, is_new] = streams_.try_emplace(at_, static_cast<int32_t>(streams_.size()));
+    return place->second < static_cast<int32_t>(exec::kStreams) ? place->second : -1;
   }
   // Whether it is checked when machine code begins that the kernel has so many bytes of parameters.
   bool require_parameters(uint32_t bytes) {
@@ -103,8 +109,10 @@ class Emitter {
   void interpret();
   // The same and then back to the interpreter's loop.
   void interpret_and_leave();
-  // All lanes exit.
-  void exit();
+  // All lanes exit. The next warp begins at `at`, for which the code is at `to`: kNowhere if there is none.
+  void exit(uint32_t at, const asmjit::Label& to);
+  // All lanes go on at `target` later, for which the code is at `to`, and the next warp may do so now.
+  void yield(uint32_t target, const asmjit::Label& to);
   // And if memory has all rows already: instruction `index`.
   void leave_with(uint32_t index) {
     call_handler(index);
@@ -136,6 +144,8 @@ class Emitter {
   asmjit::Label find_range;  // subroutine, see emit_memory.cc
   // Prologue: rdi is the warp, rax where to go on. Epilogue: rax is the next instruction.
   asmjit::Label enter;
+  // The same within machine code: rbx is another warp.
+  asmjit::Label change_warp;
 
   // What is beside the main path so far.
   void emit_beside();
@@ -149,13 +159,16 @@ class Emitter {
   RowCache rows;
 
  private:
-  // The stack frame: shapes of address rows that were measured, then slots of rows.
+  // The stack frame: shapes of address rows that were measured, then slots of rows, then the warp that the
+  // interpreter's loop has called for.
   static constexpr int kMeasured = 48;
-  static constexpr int kFrameBytes = kMeasured * 16 + Shapes::kSlots * 8 + 8;
+  static constexpr int kCalledFor = kMeasured * 16 + Shapes::kSlots * 8;
+  static constexpr int kFrameBytes = kCalledFor + 8;
 
   void load_op(const x86::Gp& to, uint32_t index) {
     a.mov(to, reinterpret_cast<uint64_t>(&image_.code[index]));
   }
+  void go_on_with_next(const asmjit::Label& to);
   void emit_enter();
   void emit_leave();
   void call_handler(uint32_t index);
@@ -173,8 +186,8 @@ class Emitter {
   uint32_t* range_hints_;
   uint32_t range_hint_ = 0;
   uint32_t required_parameters_ = 0;
-  int32_t stream_ = 0;
-  Note in_rcx_, in_eax_;  // a row's first lane; a predicate
+  std::map<uint32_t, int32_t> streams_;  // by instruction
+  Note in_rcx_, in_eax_;                 // a row's first lane; a predicate
   uint32_t at_ = 0;
   int measured_ = 0;
   const Shapes* shapes_ = nullptr;

@@ -17,8 +17,8 @@ x86::Mem RowCache::memory(uint32_t operand, uint32_t part) {
     default: break;
   }
   // Special registers are read once or twice, at the start of a kernel.
-  a_.mov(x86::rax, x86::qword_ptr(anchors_.warp,
-                                  static_cast<int32_t>(offsetof(exec::Warp, bank) + 8 * exec::kBankSpecial)));
+  a_.mov(x86::rax,
+         x86::qword_ptr(anchors_.warp, static_cast<int32_t>(offsetof(exec::Warp, bank) + 8 * (operand & 3))));
   return x86::zmmword_ptr(x86::rax, offset);
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "server/softgpu/jit/data.h"
@@ -87,13 +88,23 @@ class RowCache {
   void load_first(const asmjit::x86::Gp& to, uint32_t operand, bool is64);
   // Memory gets all values that are needed, and what is known stays but for the rows in `forgotten`.
   void settle(const Needed& needed, const std::vector<uint32_t>& forgotten);
-  // Where control goes on with the rows of `to` in their slots and all others in memory.
-  void hand_over(const std::vector<CachedRow>& rows, const Shapes::State& to, const Needed& needed);
-  // Begins where control arrives like this; `dirty`: memory has older values of the rows in slots.
-  void arrive(const Shapes::State& from, const Needed& needed, bool dirty);
+  // Where control goes on with the rows of `to` in their slots and all others in memory, which also has
+  // those that are `stored`.
+  void hand_over(const std::vector<CachedRow>& rows, const Shapes::State& to, const Needed& needed,
+                 const Needed& stored);
+  // Begins where control arrives like this. Memory has older values of the rows in slots but for those that
+  // are `stored`.
+  void arrive(const Shapes::State& from, const Needed& needed, const Needed& stored);
 
   // For code beside the main path: what was cached when the path was left.
   using Snapshot = std::vector<CachedRow>;
+  // Where a loop begins again: rows with shapes of `known` in their slots, those that the loop has to do with
+  // in their registers, all others in memory.
+  void carry(const Shapes::State& known, const Needed& needed, const Needed& used);
+  // What instructions have noted of rows beside their values is forgotten.
+  void forget_notes();
+  // What is cached as `from` says becomes what `to` says; memory gets what is needed there.
+  void match(const Snapshot& from, const Snapshot& to, const Needed& needed);
   const Snapshot& snapshot() const { return rows_; }
   void store(const Snapshot& rows, const Needed& needed);
   void store(const Snapshot& rows) {
@@ -112,6 +123,9 @@ class RowCache {
   void store_row(const CachedRow& row);
   void store_scalar_row(const CachedRow& row);
   void spread(const CachedRow& row);
+  void load_slot(uint32_t operand);
+  void store_first(const CachedRow& row);
+  void move_parts(std::vector<std::pair<uint8_t, uint8_t>> moves);
   Parts parts_of(const CachedRow& row) const;
 
   asmjit::x86::Assembler& a_;

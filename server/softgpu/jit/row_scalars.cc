@@ -91,41 +91,47 @@ void RowCache::settle(const Needed& needed, const std::vector<uint32_t>& forgott
   taken_ = 0;
 }
 
-void RowCache::hand_over(const Snapshot& rows, const Shapes::State& to, const Needed& needed) {
+// Its first lane into the slot, from memory or from a whole row.
+void RowCache::load_slot(uint32_t operand) {
+  a_.mov(x86::rax, memory(operand, 0));
+  a_.mov(slot(operand), x86::rax);
+}
+
+void RowCache::store_first(const CachedRow& row) {
+  canonicalise(parts_of(row), row.nans);
+  if (row.count == 2) {
+    a_.vmovd(slot(row.operand), x86::xmm(row.zmm[0]));
+  } else {
+    a_.vmovq(slot(row.operand), x86::xmm(row.zmm[0]));
+  }
+}
+
+void RowCache::hand_over(const Snapshot& rows, const Shapes::State& to, const Needed& needed,
+                         const Needed& stored) {
   const auto arrives = [&](const CachedRow& row) {
     const auto wanted = to.find(row.operand);
     return wanted != to.end() && (row.scalar ? row.lanes.count : row.count) == wanted->second.count;
   };
   for (const CachedRow& row : rows) {
     if (!needed(row.operand)) continue;
-    if (!arrives(row)) {
-      if (row.dirty) store_row(row);
-    } else if (!row.scalar) {
-      canonicalise(parts_of(row), row.nans);
-      if (row.count == 2) {
-        a_.vmovd(slot(row.operand), x86::xmm(row.zmm[0]));
-      } else {
-        a_.vmovq(slot(row.operand), x86::xmm(row.zmm[0]));
-      }
-    }
+    if (row.dirty && (!arrives(row) || stored(row.operand))) store_row(row);
+    if (arrives(row) && !row.scalar) store_first(row);
   }
   for (const auto& [operand, shape] : to) {
     const bool is_there = std::any_of(rows.begin(), rows.end(), [&, operand = operand](const CachedRow& row) {
       return row.operand == operand && arrives(row);
     });
-    if (is_there || !needed(operand)) continue;
-    a_.mov(x86::rax, memory(operand, 0));
-    a_.mov(slot(operand), x86::rax);
+    if (!is_there && needed(operand)) load_slot(operand);
   }
 }
 
-void RowCache::arrive(const Shapes::State& from, const Needed& needed, bool dirty) {
+void RowCache::arrive(const Shapes::State& from, const Needed& needed, const Needed& stored) {
   rows_.clear();
   taken_ = 0;
   for (const auto& [operand, shape] : from) {
     if (!needed(operand)) continue;
     bind_scalar(operand, shape);
-    rows_.back().dirty = dirty;
+    rows_.back().dirty = !stored(operand);
   }
 }
 

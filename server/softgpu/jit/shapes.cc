@@ -12,7 +12,7 @@ namespace {
 
 using exec::Special;
 
-// Special registers by how their lanes lie; %tid is checked when machine code is entered.
+// A warp's special registers by how their lanes lie; %tid is checked when machine code is entered.
 std::optional<int64_t> special_stride(uint32_t operand) {
   switch (static_cast<Special>((operand & ~(exec::kRowUnit - 1)) / exec::kSpecialRowBytes)) {
     case Special::kTidX:
@@ -76,6 +76,7 @@ std::optional<int64_t> Shapes::stride(uint32_t operand, uint32_t count, const St
   switch (operand & 3) {
     case exec::kBankConstants: return 0;
     case exec::kBankSpecial: return count == 2 ? special_stride(operand) : std::nullopt;
+    case exec::kBankCta: return count == 2 ? std::optional<int64_t>(0) : std::nullopt;
     default: break;
   }
   const auto found = state.find(operand);

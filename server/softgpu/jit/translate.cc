@@ -2,9 +2,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "server/softgpu/exec/isa.h"
-#include "server/softgpu/exec/lane_facts.h"
 #include "server/softgpu/jit/code.h"
 #include "server/softgpu/jit/liveness.h"
 #include "server/softgpu/jit/semantics.h"
@@ -36,6 +36,7 @@ class Translator {
         targets_(branch_targets(image, function)),
         live_(image, function),
         loops_(find_loops()),
+        simple_loops_(find_simple_loops()),
         e_(holder, image, live_, range_hints) {}
 
   void run(uint32_t& native, uint32_t& interpreted) {
@@ -51,9 +52,9 @@ class Translator {
   }
 
   // Code for a place where control may come from elsewhere: for any whole warp, and for one whose lanes
-  // have been together since the kernel began.
+  // have been together since the kernel began; `reload` is where the latter comes from elsewhere.
   struct Entry {
-    asmjit::Label body, together, door;
+    asmjit::Label body, together, reload, door;
   };
   const std::map<uint32_t, Entry>& entries() const { return entries_; }
 
@@ -83,6 +84,41 @@ class Translator {
     return loops;
   }
 
+  // A loop of one block, from its first instruction to the branch back, which machine code does all of.
+  struct SimpleLoop {
+    uint32_t branch;
+    std::set<uint32_t> used, written;  // rows
+  };
+
+  bool find_simple_loop(uint32_t first, SimpleLoop& loop) const {
+    constexpr uint32_t kLongest = 256;  // it is made twice
+    const Op& back = image_.code[loop.branch];
+    if (loop.branch - first > kLongest || back.guard == exec::kPredicateTrue) return false;
+    for (uint32_t index = first; index < loop.branch; index = next_instruction(image_, index)) {
+      const Op& op = image_.code[index];
+      if (flow_of(op) != Flow::kOn || find_rule(op) == nullptr) return false;
+      if (index != first && targets_[index - function_.entry]) return false;
+      for (const RowUse& use : row_uses(op)) {
+        loop.used.insert(op.operand(use.slot));
+        if (use.is_written) loop.written.insert(op.operand(use.slot));
+      }
+    }
+    return first == loop.branch || !targets_[loop.branch - function_.entry];
+  }
+
+  // By their first instruction.
+  std::map<uint32_t, SimpleLoop> find_simple_loops() const {
+    std::map<uint32_t, SimpleLoop> loops;
+    for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
+      const Op& op = image_.code[index];
+      if (flow_of(op) != Flow::kBranch || !inside(op.imm) || op.imm >= index) continue;
+      SimpleLoop loop{index, {}, {}};
+      if (find_simple_loop(static_cast<uint32_t>(op.imm), loop))
+        loops.emplace(static_cast<uint32_t>(op.imm), std::move(loop));
+    }
+    return loops;
+  }
+
   void function_code(uint32_t& native, uint32_t& interpreted) {
     reached_ = true;
     for (uint32_t index = function_.entry; index < function_.end; index = next_instruction(image_, index)) {
@@ -103,7 +139,7 @@ class Translator {
 
   asmjit::Label label(uint32_t index) {
     auto [place, is_new] = entries_.try_emplace(index);
-    if (is_new) place->second = {e_.a.newLabel(), e_.a.newLabel(), e_.a.newLabel()};
+    if (is_new) place->second = {e_.a.newLabel(), e_.a.newLabel(), e_.a.newLabel(), e_.a.newLabel()};
     return shapes_ ? place->second.together : place->second.body;
   }
 
@@ -121,9 +157,9 @@ class Translator {
     }
     const Shapes::State* known = shapes_->at(index);
     if (known != nullptr) {
-      if (reached_) e_.rows.hand_over(e_.rows.snapshot(), *known, needed_at(index));
+      if (reached_) e_.rows.hand_over(e_.rows.snapshot(), *known, needed_at(index), stored_at(index));
       e_.a.bind(label(index));
-      e_.arrive(*known, needed_at(index), is_target);
+      e_.arrive(*known, needed_at(index), is_target ? stored_at(index) : [](uint32_t) { return true; });
     }
     reached_ = known != nullptr;
   }
@@ -145,7 +181,7 @@ class Translator {
       reached_ = false;
       entered_ = true;
       e_.rows.flush([](uint32_t) { return false; });  // nobody reads them
-      return e_.exit();
+      return e_.exit(shapes_ ? function_.entry : exec::kNowhere, entries_.at(function_.entry).reload);
     }
     ++interpreted;
     if (flow == Flow::kOn) return e_.interpret();
@@ -159,35 +195,84 @@ class Translator {
     return [this, index](uint32_t operand) { return live_.live_at(index, operand); };
   }
 
+  // Rows that memory has wherever a loop begins again: those that it does not write.
+  RowCache::Needed stored_at(uint32_t index) {
+    const auto loop = simple_loops_.find(index);
+    if (loop == simple_loops_.end()) return [](uint32_t) { return false; };
+    return [&written = loop->second.written](uint32_t operand) { return !written.contains(operand); };
+  }
+
+  // Goes to `other` if the guard holds for no lane; if for some, the interpreter splits the warp.
+  void test_guard(const asmjit::Label& other) {
+    auto& a = e_.a;
+    const asmjit::Label split = a.newLabel();
+    e_.load_guard_first();
+    a.test(x86::eax, x86::eax);
+    a.jz(other);
+    a.cmp(x86::eax, -1);
+    a.jne(split);
+    leave_to_split(split);
+  }
+
+  void count_back_edge(uint32_t target) {
+    const asmjit::Label spent = e_.a.newLabel();
+    e_.a.dec(x86::dword_ptr(e_.anchor.warp, offsetof(exec::Warp, budget)));
+    e_.a.js(spent);
+    leave_to_yield(spent, target);
+  }
+
   // All lanes go one way, or the interpreter splits the warp.
   void branch(uint32_t target) {
     auto& a = e_.a;
+    const auto loop = simple_loops_.find(target);
+    if (loop != simple_loops_.end() && loop->second.branch == e_.at()) return go_round(target, loop->second);
     const asmjit::Label to = label(target), other = a.newLabel();
-    if (!e_.unguarded()) {
-      const asmjit::Label split = a.newLabel();
-      e_.load_guard_first();
-      a.test(x86::eax, x86::eax);
-      a.jz(other);
-      a.cmp(x86::eax, -1);
-      a.jne(split);
-      leave_to_split(split);
-    }
+    if (!e_.unguarded()) test_guard(other);
+    if (target <= e_.at()) count_back_edge(target);
     if (shapes_) {
-      e_.rows.hand_over(e_.rows.snapshot(), *shapes_->at(target), needed_at(target));
+      e_.rows.hand_over(e_.rows.snapshot(), *shapes_->at(target), needed_at(target), stored_at(target));
     } else {
       e_.rows.store(e_.rows.snapshot(), needed_at(target));
-    }
-    if (target <= e_.at()) {
-      const asmjit::Label spent = a.newLabel();
-      a.dec(x86::dword_ptr(e_.anchor.warp, offsetof(exec::Warp, budget)));
-      a.js(spent);
-      leave_to_yield(spent, target);
     }
     a.jmp(to);
     a.bind(other);
     if (!e_.unguarded()) return;
     e_.rows.flush([](uint32_t) { return false; });  // nothing gets here
     reached_ = false;
+  }
+
+  // The end of a simple loop, and once more all of it for the second time on: rows stay in registers then.
+  void go_round(uint32_t first, const SimpleLoop& loop) {
+    auto& a = e_.a;
+    const asmjit::Label head = a.newLabel(), once = a.newLabel(), out = a.newLabel();
+    const Shapes::State known = shapes_ ? *shapes_->at(first) : Shapes::State{};
+    test_guard(once);
+    count_back_edge(first);
+    const RowCache::Snapshot after_once = e_.rows.snapshot();
+    e_.rows.carry(known, needed_at(first), [&](uint32_t operand) { return loop.used.contains(operand); });
+    const RowCache::Snapshot carried = e_.rows.snapshot();
+    a.align(asmjit::AlignMode::kCode, 32);
+    a.bind(head);
+    e_.begin_again(known);
+    for (uint32_t index = first; index < loop.branch; index = next_instruction(image_, index)) {
+      uint32_t again = 0;
+      e_.go_to(index);
+      instruction(again, again);
+      e_.step();
+    }
+    e_.go_to(loop.branch);
+    test_guard(out);
+    count_back_edge(first);
+    e_.rows.match(e_.rows.snapshot(), carried, needed_at(first));
+    a.jmp(head);
+    a.bind(out);
+    e_.begin_line();
+    e_.rows.forget_notes();
+    e_.beside([this, once, out, after_once, at_end = e_.rows.snapshot(), behind = e_.next()] {
+      e_.a.bind(once);
+      e_.rows.match(after_once, at_end, needed_at(behind));
+      e_.a.jmp(out);
+    });
   }
 
   // The interpreter executes the branch: lanes part.
@@ -202,12 +287,11 @@ class Translator {
 
   // The same: they go to `target` all together, later.
   void leave_to_yield(const asmjit::Label& from, uint32_t target) {
-    RowCache::Snapshot rows;
-    if (shapes_) rows = e_.rows.snapshot();  // else they are in memory already
-    e_.beside([this, from, target, rows = std::move(rows), index = e_.at()] {
+    e_.beside([this, from, target, rows = e_.rows.snapshot(), index = e_.at()] {
       e_.a.bind(from);
       e_.rows.store(rows, needed_at(target));
-      e_.leave_with(index);
+      if (!shapes_) return e_.leave_with(index);
+      e_.yield(target, entries_.at(target).reload);
     });
   }
 
@@ -216,17 +300,15 @@ class Translator {
     auto& a = e_.a;
     a.align(asmjit::AlignMode::kCode, 16);
     a.bind(entry.door);
-    const asmjit::Label partial = a.newLabel(), rows = a.newLabel();
+    const asmjit::Label partial = a.newLabel();
     const Shapes::State* known = shapes_ ? shapes_->at(index) : nullptr;
     a.cmp(x86::dword_ptr(x86::rdi, offsetof(exec::Warp, active)), -1);
     a.jne(partial);
     if (known != nullptr) {
-      a.mov(x86::rdx, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, bank) + 8 * exec::kBankSpecial));
-      a.add(x86::rdx, exec::kLaneFactsOffset);
-      const x86::Mem together = x86::dword_ptr(x86::rdx, offsetof(exec::LaneFacts, together));
+      const x86::Mem together = x86::dword_ptr(x86::rdi, offsetof(exec::Warp, together));
       if (index == function_.entry) {
         const asmjit::Label enough = a.newLabel();
-        a.mov(x86::ecx, x86::dword_ptr(x86::rdx, offsetof(exec::LaneFacts, in_order)));
+        a.mov(x86::ecx, x86::dword_ptr(x86::rdi, offsetof(exec::Warp, in_order)));
         a.mov(x86::rax, x86::qword_ptr(x86::rdi, offsetof(exec::Warp, launch)));
         a.cmp(x86::dword_ptr(x86::rax, offsetof(exec::Launch, param_bytes)), e_.required_parameters());
         a.jae(enough);
@@ -236,7 +318,7 @@ class Translator {
       } else {
         a.mov(x86::ecx, together);
       }
-      a.lea(x86::rax, x86::ptr(rows));
+      a.lea(x86::rax, x86::ptr(entry.reload));
       a.test(x86::ecx, x86::ecx);
       a.jnz(e_.enter);
     }
@@ -246,8 +328,8 @@ class Translator {
     a.mov(x86::rax, reinterpret_cast<uint64_t>(image_.code[index].run));
     a.jmp(x86::rax);
     if (known == nullptr) return;
-    a.bind(rows);
-    e_.rows.hand_over({}, *known, needed_at(index));
+    a.bind(entry.reload);
+    e_.rows.hand_over({}, *known, needed_at(index), stored_at(index));
     a.jmp(entry.together);
   }
 
@@ -256,6 +338,7 @@ class Translator {
   const std::vector<bool> targets_;
   Liveness live_;
   const std::vector<bool> loops_;
+  const std::map<uint32_t, SimpleLoop> simple_loops_;
   std::optional<Shapes> shapes_;  // while code for lanes that are together is made
   Emitter e_;
   bool entered_ = false;  // the interpreter may come back to the next instruction

@@ -93,7 +93,7 @@ class Decoder {
       case ValueKind::kRaw: return operand.value;
       case ValueKind::kFrame: return operand.value + f_.frame_bytes;
       case ValueKind::kConstant: return layout_.offset(constants_, operand.value) | exec::kBankConstants;
-      case ValueKind::kSpecial: return operand.value * exec::kSpecialRowBytes | exec::kBankSpecial;
+      case ValueKind::kSpecial: return exec::special_operand(static_cast<exec::Special>(operand.value));
       case ValueKind::kRegister: break;
     }
     if (f_.registers[operand.value] == Width::kPredicate) {

@@ -132,8 +132,8 @@ const Op* store(Warp& warp, const Op* op) {
 
 // Parameters and results of calls, at an offset from the lane's frame.
 OUTBOARD_INLINE std::byte* frame_at(Warp& warp, u32 lane, u32 offset) {
-  const auto* pointers = reinterpret_cast<const u32*>(
-      warp.bank[kBankSpecial] + static_cast<u32>(Special::kStackPointer) * kSpecialRowBytes);
+  constexpr u32 kPointers = special_operand(Special::kStackPointer);
+  const u32* pointers = warp.row<const u32>(kPointers);
   return warp.local + u64{lane} * warp.stack_bytes + pointers[lane] + offset;
 }
 template <typename M, typename R>

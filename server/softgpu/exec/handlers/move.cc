@@ -74,8 +74,8 @@ const Op* read_clock(Warp& warp, const Op* op) {
 // Address of a variable in the frame, or of the dynamic shared memory: row + constant.
 template <typename T, Special Base>
 const Op* add_to_special(Warp& warp, const Op* op) {
-  const auto* base =
-      reinterpret_cast<const u32*>(warp.bank[kBankSpecial] + static_cast<u32>(Base) * kSpecialRowBytes);
+  constexpr u32 kBase = special_operand(Base);
+  const u32* base = warp.row<const u32>(kBase);
   u32 offset = op->r[1];
   T* d = warp.row<T>(op->r[0]);
   for_lanes(warp.mask(op), [&](u32 lane) { d[lane] = base[lane] + offset; });
