@@ -47,6 +47,8 @@ Return nvmlDeviceGetHandleByUUID(const char*, Device**);
 Return nvmlDeviceGetHandleByPciBusId_v2(const char*, Device**);
 Return nvmlDeviceGetName(Device*, char*, unsigned);
 Return nvmlDeviceGetUUID(Device*, char*, unsigned);
+Return nvmlDeviceGetPciInfo(Device*, PciInfoV1*);
+Return nvmlDeviceGetPciInfo_v2(Device*, PciInfoV2*);
 Return nvmlDeviceGetPciInfo_v3(Device*, PciInfo*);
 Return nvmlDeviceGetMemoryInfo(Device*, Memory*);
 Return nvmlDeviceGetMemoryInfo_v2(Device*, MemoryV2*);
@@ -116,6 +118,34 @@ TEST_F(NvmlTest, ADeviceIsFoundByIndexUuidAndBusId) {
   Device* none = nullptr;
   EXPECT_EQ(nvmlDeviceGetHandleByIndex_v2(2, &none), Return::kInvalidArgument);
   EXPECT_EQ(nvmlDeviceGetHandleByUUID("GPU-0", &none), Return::kNotFound);
+}
+
+// The older names must not write behind what programs of their time have room for.
+TEST_F(NvmlTest, OlderPciInfosAreSmaller) {
+  ASSERT_EQ(nvmlInit_v2(), Return::kSuccess);
+  Device* device = nullptr;
+  ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(1, &device), Return::kSuccess);
+  struct {
+    PciInfoV1 info;
+    unsigned behind[9];
+  } first;
+  std::memset(&first, 0x5a, sizeof first);
+  ASSERT_EQ(nvmlDeviceGetPciInfo(device, &first.info), Return::kSuccess);
+  EXPECT_STREQ(first.info.bus_id, "0000:3B:02.0");
+  EXPECT_EQ(first.info.bus, 0x3bu);
+  EXPECT_EQ(first.info.device, 2u);
+  for (const unsigned word : first.behind) EXPECT_EQ(word, 0x5a5a5a5au);
+  struct {
+    PciInfoV2 info;
+    unsigned behind[8];
+  } second;
+  std::memset(&second, 0x5a, sizeof second);
+  ASSERT_EQ(nvmlDeviceGetPciInfo_v2(device, &second.info), Return::kSuccess);
+  EXPECT_STREQ(second.info.first.bus_id, "0000:3B:02.0");
+  EXPECT_EQ(second.info.pci_subsystem_id, 0u);
+  for (const unsigned word : second.behind) EXPECT_EQ(word, 0x5a5a5a5au);
+  EXPECT_EQ(nvmlDeviceGetPciInfo(device, nullptr), Return::kInvalidArgument);
+  EXPECT_EQ(nvmlDeviceGetPciInfo_v2(device, nullptr), Return::kInvalidArgument);
 }
 
 TEST_F(NvmlTest, AHandleThatWeNeverGaveIsRefused) {

@@ -10,6 +10,8 @@ using outboard::nvml::library;
 using outboard::nvml::Memory;
 using outboard::nvml::MemoryV2;
 using outboard::nvml::PciInfo;
+using outboard::nvml::PciInfoV1;
+using outboard::nvml::PciInfoV2;
 using outboard::nvml::Process;
 using outboard::nvml::ProcessUse;
 using outboard::nvml::ProcessV1;
@@ -122,11 +124,21 @@ NVML_API Return nvmlDeviceGetPciInfo_v3(Device* device, PciInfo* pci) {
     return Return::kSuccess;
   });
 }
-NVML_API Return nvmlDeviceGetPciInfo_v2(Device* device, PciInfo* pci) {
-  return nvmlDeviceGetPciInfo_v3(device, pci);
+NVML_API Return nvmlDeviceGetPciInfo(Device* device, PciInfoV1* pci) {
+  PciInfo whole;
+  const Return got = nvmlDeviceGetPciInfo_v3(device, pci ? &whole : nullptr);
+  if (got != Return::kSuccess) return got;
+  std::memcpy(pci->bus_id, whole.bus_id_legacy, sizeof pci->bus_id);
+  pci->domain = whole.domain;
+  pci->bus = whole.bus;
+  pci->device = whole.device;
+  pci->pci_device_id = whole.pci_device_id;
+  return got;
 }
-NVML_API Return nvmlDeviceGetPciInfo(Device* device, PciInfo* pci) {
-  return nvmlDeviceGetPciInfo_v3(device, pci);
+NVML_API Return nvmlDeviceGetPciInfo_v2(Device* device, PciInfoV2* pci) {
+  const Return got = nvmlDeviceGetPciInfo(device, pci ? &pci->first : nullptr);
+  if (got == Return::kSuccess) pci->pci_subsystem_id = 0;
+  return got;
 }
 
 NVML_API Return nvmlDeviceGetMemoryInfo(Device* device, Memory* memory) {

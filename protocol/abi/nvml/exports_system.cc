@@ -163,6 +163,12 @@ NVML_API Return nvmlGetExcludedDeviceCount(unsigned* count) {
 NVML_API Return nvmlUnitGetCount(unsigned* count) {
   return library().source() ? give(count, 0u) : Return::kUninitialized;
 }
+NVML_API Return nvmlUnitGetHandleByIndex(unsigned, void**) {
+  return library().source() ? Return::kInvalidArgument : Return::kUninitialized;
+}
+NVML_API Return nvmlUnitGetDevices(void*, unsigned*, Device**) {
+  return library().source() ? Return::kInvalidArgument : Return::kUninitialized;
+}
 NVML_API Return nvmlSystemGetProcessName(unsigned pid, char* name, unsigned length) {
   const auto source = library().source();
   if (!source) return Return::kUninitialized;

@@ -64,12 +64,12 @@ Return Library::device_by_index(unsigned index, Device** out) {
 }
 
 Return Library::device_by_uuid(const char* text, Device** out) {
-  if (!text) return Return::kInvalidArgument;
+  if (!text) return source() ? Return::kInvalidArgument : Return::kUninitialized;
   return find(out, [text](const Device& d) { return uuid_text(d.facts.uuid) == text; });
 }
 
 Return Library::device_by_bus_id(const char* text, Device** out) {
-  if (!text) return Return::kInvalidArgument;
+  if (!text) return source() ? Return::kInvalidArgument : Return::kUninitialized;
   return find(out, [text](const Device& d) {
     return strcasecmp(bus_id_text(d.facts, false).c_str(), text) == 0 ||
            strcasecmp(bus_id_text(d.facts, true).c_str(), text) == 0 ||

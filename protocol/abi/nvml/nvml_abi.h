@@ -55,6 +55,18 @@ struct PciInfo {  // nvmlPciInfo_t as of v3
 };
 static_assert(sizeof(PciInfo) == 68);
 
+// What the older names fill. Programs that were built with them have no room for more.
+struct PciInfoV1 {
+  char bus_id[kBusIdLegacyBytes];
+  unsigned domain, bus, device, pci_device_id;
+};
+static_assert(sizeof(PciInfoV1) == 32);
+struct PciInfoV2 {
+  PciInfoV1 first;
+  unsigned pci_subsystem_id;  // four reserved words follow, which are left alone
+};
+static_assert(sizeof(PciInfoV2) == 36);
+
 struct Memory {  // nvmlMemory_t, bytes
   unsigned long long total, free, used;
 };
