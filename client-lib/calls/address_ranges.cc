@@ -59,7 +59,7 @@ CUresult cuIpcOpenMemHandle_v2(Client& client, CUdeviceptr* pdptr, CUipcMemHandl
     range.base = base;
     range.bytes = size;
     range.kind = MemoryKind::kImported;
-    range.context = context->handle;
+    range.context = context->owner;
     (void)client.device_memory().insert(range);
   }
   return CUDA_SUCCESS;

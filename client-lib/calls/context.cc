@@ -56,12 +56,13 @@ CUresult synchronize(Client& client, CUcontext ctx) {
   StreamActivity& activity = client.activity();
   const StreamActivity::Mark mark = activity.mark_of_all();
   CUresult result = CUDA_SUCCESS;
-  if (activity.need_of_context(info->handle, mark) == StreamActivity::Need::kNothing) {
+  // A wait for a primary context is one for its green ones too.
+  if (activity.need_of_context(info->owner, mark) == StreamActivity::Need::kNothing) {
     result = what_waits_report(client);
   } else {
     wire::ContextSynchronizeReply reply;
-    result = client.call(wire::ContextSynchronizeRequest{info->handle}, reply);
-    if (result == CUDA_SUCCESS) activity.context_settled(info->handle, mark);
+    result = client.call(wire::ContextSynchronizeRequest{info->owner}, reply);
+    if (result == CUDA_SUCCESS) activity.context_settled(info->owner, mark);
   }
   if (result == CUDA_SUCCESS) wait.all_done();
   return result;
@@ -91,7 +92,7 @@ CUresult cuCtxCreate_v4(Client& client, CUcontext* pctx, CUctxCreateParams* ctxC
 
 CUresult cuCtxDestroy_v2(Client& client, CUcontext ctx) {
   ContextInfo* info = find_context(client, ctx);
-  if (info == nullptr || info->primary) return CUDA_ERROR_INVALID_CONTEXT;
+  if (info == nullptr || info->primary || info->owner != info->handle) return CUDA_ERROR_INVALID_CONTEXT;
   wire::ContextDestroyReply reply;
   const CUresult result = client.call(wire::ContextDestroyRequest{info->handle}, reply);
   client.drop_objects_of(*info);

@@ -159,7 +159,7 @@ void take_outcome(Client& client, const wire::GraphAddNodeReply& reply, CUgraphN
     range.base = reply.address;
     range.bytes = params->alloc.bytesize;
     range.kind = MemoryKind::kGraph;
-    range.context = client.thread().current();
+    range.context = client.owning_context();
     client.device_memory().replace(range);
   }
   if (params->type == CU_GRAPH_NODE_TYPE_CONDITIONAL) {

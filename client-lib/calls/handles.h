@@ -15,6 +15,10 @@ struct KindOf<CUcontext> {
   static constexpr auto value = wire::HandleKind::kContext;
 };
 template <>
+struct KindOf<CUgreenCtx> {
+  static constexpr auto value = wire::HandleKind::kGreenContext;
+};
+template <>
 struct KindOf<CUmodule> {
   static constexpr auto value = wire::HandleKind::kModule;
 };

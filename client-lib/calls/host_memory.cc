@@ -31,7 +31,7 @@ CUresult allocate(Client& client, void** pp, size_t bytesize, unsigned flags) {
   range.base = reinterpret_cast<uint64_t>(memory);
   range.bytes = bytesize;
   range.kind = MemoryKind::kHostPinned;
-  range.context = context->handle;
+  range.context = context->owner;
   range.flags = flags;
   if (!client.host_memory().insert(range)) {
     // Only possible when the application registered memory and unmapped it without telling us.
@@ -78,7 +78,7 @@ CUresult cuMemHostRegister_v2(Client& client, void* p, size_t bytesize, unsigned
   range.base = reinterpret_cast<uint64_t>(p);
   range.bytes = bytesize;
   range.kind = MemoryKind::kHostRegistered;
-  range.context = context->handle;
+  range.context = context->owner;
   range.flags = Flags;
   return client.host_memory().insert(range) ? CUDA_SUCCESS : CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
 }

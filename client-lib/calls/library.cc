@@ -42,7 +42,7 @@ CUresult global_of(Client& client, CUlibrary library, const char* name, bool man
   if (managed) return find_global(client, *module, {}, name, true, global);
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
-  return find_global(client, *module, context->handle, name, false, global);
+  return find_global(client, *module, context->owner, name, false, global);
 }
 
 // A library's module has the functions that the library has; the library's mutex is held.
@@ -149,13 +149,13 @@ CUresult cuLibraryGetModule(Client& client, CUmodule* pMod, CUlibrary library) {
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
   std::lock_guard lock(info->mutex);
-  const auto known = info->modules_by_context.find(context->handle.index);
+  const auto known = info->modules_by_context.find(context->owner.index);
   if (known != info->modules_by_context.end() && client.handles().alive(HandleKind::kModule, known->second)) {
     *pMod = to_application<CUmodule>(known->second);
     return CUDA_SUCCESS;
   }
   ModuleInfo* module = client.modules().new_module();
-  module->context = context->handle;
+  module->context = context->owner;
   if (const CUresult result = client.create_handle_with(HandleKind::kModule, module, &module->handle);
       result != CUDA_SUCCESS) {
     return result;
@@ -167,7 +167,7 @@ CUresult cuLibraryGetModule(Client& client, CUmodule* pMod, CUlibrary library) {
     return result;
   }
   list_functions(client, *info, *module);
-  info->modules_by_context[context->handle.index] = module->handle;
+  info->modules_by_context[context->owner.index] = module->handle;
   *pMod = to_application<CUmodule>(module->handle);
   return CUDA_SUCCESS;
 }

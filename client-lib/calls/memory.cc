@@ -40,7 +40,7 @@ CUresult allocate_async(Client& client, CUdeviceptr* dptr, size_t bytesize, wire
   if (result != CUDA_SUCCESS) return result;
   *dptr = reply.address;
   // A pool's memory outlives contexts: it belongs to the device.
-  if (bytesize != 0) remember(client, reply.address, bytesize, MemoryKind::kPool, context->handle);
+  if (bytesize != 0) remember(client, reply.address, bytesize, MemoryKind::kPool, context->owner);
   return CUDA_SUCCESS;
 }
 
@@ -54,7 +54,7 @@ CUresult cuMemAlloc_v2(Client& client, CUdeviceptr* dptr, size_t bytesize) {
   const CUresult result = client.call(wire::MemAllocRequest{bytesize}, reply);
   if (result != CUDA_SUCCESS) return result;
   *dptr = reply.address;
-  remember(client, reply.address, bytesize, MemoryKind::kDevice, context->handle);
+  remember(client, reply.address, bytesize, MemoryKind::kDevice, context->owner);
   return CUDA_SUCCESS;
 }
 
@@ -72,7 +72,7 @@ CUresult cuMemAllocPitch_v2(Client& client, CUdeviceptr* dptr, size_t* pPitch, s
   if (result != CUDA_SUCCESS) return result;
   *dptr = reply.address;
   *pPitch = reply.pitch_bytes;
-  remember(client, reply.address, reply.pitch_bytes * Height, MemoryKind::kDevice, context->handle);
+  remember(client, reply.address, reply.pitch_bytes * Height, MemoryKind::kDevice, context->owner);
   return CUDA_SUCCESS;
 }
 
@@ -93,7 +93,7 @@ CUresult cuMemAllocManaged(Client& client, CUdeviceptr* dptr, size_t bytesize, u
   while (result == CUDA_ERROR_ALREADY_MAPPED && unfit.size() < kMostAttempts) {
     result = client.call(wire::MemAllocManagedRequest{bytes, CU_MEM_ATTACH_GLOBAL}, reply);
     if (result != CUDA_SUCCESS) break;
-    result = client.mirrors().add(reply.address, bytes, context->handle, PageState::kHost);
+    result = client.mirrors().add(reply.address, bytes, context->owner, PageState::kHost);
     if (result != CUDA_SUCCESS) unfit.push_back(reply.address);
   }
   for (const uint64_t address : unfit) (void)client.post(wire::MemFreeRequest{address});
@@ -105,7 +105,7 @@ CUresult cuMemAllocManaged(Client& client, CUdeviceptr* dptr, size_t bytesize, u
   if (result != CUDA_SUCCESS) return CUDA_ERROR_OUT_OF_MEMORY;
   *dptr = reply.address;
   if (flags == CU_MEM_ATTACH_HOST) (void)client.mirrors().attach(reply.address, flags, {});
-  remember(client, reply.address, bytesize, MemoryKind::kManaged, context->handle, flags);
+  remember(client, reply.address, bytesize, MemoryKind::kManaged, context->owner, flags);
   return CUDA_SUCCESS;
 }
 

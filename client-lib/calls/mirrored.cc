@@ -70,7 +70,7 @@ CUresult map_host_memory(Client& client, uint64_t address) {
     return result;
   }
   const uint64_t pages = round_up(range->bytes, static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
-  if (const CUresult result = client.mirrors().adopt(range->base, pages, context->handle);
+  if (const CUresult result = client.mirrors().adopt(range->base, pages, context->owner);
       result != CUDA_SUCCESS) {
     wire::MirrorUnmapReply unmapped;
     (void)client.call(wire::MirrorUnmapRequest{request.address, request.size_bytes}, unmapped);
@@ -101,13 +101,13 @@ CUresult follow_host_memory(Client& client, uint64_t address, CUdeviceptr* devic
         result != CUDA_SUCCESS)
       return result;
     base = reply.address;
-    client.mirrors().follow(range->base, range->bytes, base, context->handle);
+    client.mirrors().follow(range->base, range->bytes, base, context->owner);
     client.host_memory().set_device_address(range->base, base);
     MemoryRange copy;
     copy.base = base;
     copy.bytes = range->bytes;
     copy.kind = MemoryKind::kImported;  // not the program's to free
-    copy.context = context->handle;
+    copy.context = context->owner;
     (void)client.device_memory().insert(copy);
   }
   *device_address = base + (address - range->base);

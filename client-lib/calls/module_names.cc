@@ -135,7 +135,7 @@ void forget_names(Client& client, ModuleInfo& module) {
 
 CUresult instance_in_context(Client& client, FunctionInfo& kernel, FunctionInfo** out) {
   std::lock_guard lock(kernel.module->mutex);
-  const Handle context = client.thread().current();
+  const Handle context = client.owning_context();
   const auto it = kernel.instances.find(context.index);
   if (it != kernel.instances.end() && client.handles().alive(HandleKind::kFunction, it->second->handle)) {
     *out = it->second;

@@ -1,5 +1,7 @@
 // Primary contexts. Their handles exist from the start and survive a reset: the CUDA runtime makes
 // one current before it retains it.
+#include "client-lib/calls/primary_context.h"
+
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/session/client.h"
@@ -34,17 +36,22 @@ CUresult cuDevicePrimaryCtxRetain(Client& client, CUcontext* pctx, CUdevice dev)
   return CUDA_SUCCESS;
 }
 
+CUresult release_primary(Client& client, ContextInfo& primary) {
+  uint32_t retains = primary.retains.load(std::memory_order_acquire);
+  do {
+    if (retains == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  } while (!primary.retains.compare_exchange_weak(retains, retains - 1, std::memory_order_acq_rel));
+  if (retains > 1) return CUDA_SUCCESS;
+  const CUresult result =
+      client.post(wire::PrimaryContextReleaseRequest{static_cast<int32_t>(primary.device)});
+  client.drop_objects_of(primary);
+  return result;
+}
+
 CUresult cuDevicePrimaryCtxRelease_v2(Client& client, CUdevice dev) {
   ContextInfo* info = nullptr;
   if (const CUresult result = primary_of(client, dev, &info); result != CUDA_SUCCESS) return result;
-  uint32_t retains = info->retains.load(std::memory_order_acquire);
-  do {
-    if (retains == 0) return CUDA_ERROR_INVALID_CONTEXT;
-  } while (!info->retains.compare_exchange_weak(retains, retains - 1, std::memory_order_acq_rel));
-  if (retains > 1) return CUDA_SUCCESS;
-  const CUresult result = client.post(wire::PrimaryContextReleaseRequest{static_cast<int32_t>(info->device)});
-  client.drop_objects_of(*info);
-  return result;
+  return release_primary(client, *info);
 }
 
 CUresult cuDevicePrimaryCtxReset_v2(Client& client, CUdevice dev) {

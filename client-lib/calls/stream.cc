@@ -1,6 +1,7 @@
 // What of streams is not generated.
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/graph_nodes.h"
+#include "client-lib/calls/green_context.h"
 #include "client-lib/calls/handles.h"
 #include "client-lib/calls/memcpy.h"
 #include "client-lib/calls/mirrored.h"
@@ -106,13 +107,17 @@ CUresult cuStreamGetCtx(Client& client, CUstream hStream, CUcontext* pctx) {
   ContextInfo* info = nullptr;
   if (const CUresult result = context_of(client, hStream, &info); result != CUDA_SUCCESS) return result;
   *pctx = to_application<CUcontext>(info->handle);
-  return CUDA_SUCCESS;
+  CUgreenCtx green = nullptr;
+  return green_context_of(client, hStream, &green, pctx);
 }
 
 CUresult cuStreamGetCtx_v2(Client& client, CUstream hStream, CUcontext* pCtx, CUgreenCtx* pGreenCtx) {
-  // Streams of green contexts are not served yet, so that every stream belongs to a plain context.
-  if (pGreenCtx != nullptr) *pGreenCtx = nullptr;
-  return cuStreamGetCtx(client, hStream, pCtx);
+  if (pCtx == nullptr || pGreenCtx == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  ContextInfo* info = nullptr;
+  if (const CUresult result = context_of(client, hStream, &info); result != CUDA_SUCCESS) return result;
+  *pCtx = to_application<CUcontext>(info->owner);
+  CUcontext view = nullptr;
+  return green_context_of(client, hStream, pGreenCtx, &view);
 }
 
 CUresult cuStreamGetDevice(Client& client, CUstream hStream, CUdevice* device) {

@@ -43,11 +43,13 @@ void print_device_output(std::string_view output) {
 // What CUDA says of a handle that names nothing.
 CUresult error_of_dead(HandleKind kind) {
   switch (kind) {
-    case HandleKind::kContext: return CUDA_ERROR_INVALID_CONTEXT;
+    case HandleKind::kContext:
+    case HandleKind::kGreenContext: return CUDA_ERROR_INVALID_CONTEXT;
     case HandleKind::kGraph:
     case HandleKind::kGraphNode:
     case HandleKind::kGraphExec:
-    case HandleKind::kUserObject: return CUDA_ERROR_INVALID_VALUE;
+    case HandleKind::kUserObject:
+    case HandleKind::kDevResourceDesc: return CUDA_ERROR_INVALID_VALUE;
     default: return CUDA_ERROR_INVALID_HANDLE;
   }
 }
@@ -165,7 +167,7 @@ CUresult Client::create_handle(HandleKind kind, Handle* handle) {
 }
 
 CUresult Client::create_handle_with(HandleKind kind, void* payload, Handle* handle) {
-  *handle = handles_.create(kind, payload, wire::lives_in_context(kind) ? thread().current().index : 0);
+  *handle = handles_.create(kind, payload, wire::lives_in_context(kind) ? owning_context().index : 0);
   return handle->is_null() ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_SUCCESS;
 }
 
@@ -211,7 +213,7 @@ ContextInfo* Client::context_at(uint32_t index) {
 
 ContextInfo* Client::add_context(Handle handle, uint32_t server_ordinal, uint32_t flags) {
   auto info = std::make_unique<ContextInfo>();
-  info->handle = handle;
+  info->handle = info->owner = handle;
   info->device = server_ordinal;
   info->flags = flags;
   info->id = next_context_id_.fetch_add(1, std::memory_order_relaxed);

@@ -181,6 +181,11 @@ class Client {
   ContextInfo* context(wire::Handle handle) {
     return static_cast<ContextInfo*>(handles_.payload(wire::HandleKind::kContext, handle));
   }
+  // Where objects belong that are made now; see ContextInfo. Null without a current context.
+  wire::Handle owning_context() {
+    const ContextInfo* info = current_context();
+    return info == nullptr ? wire::Handle{} : info->owner;
+  }
   // The live context with this index, null if there is none.
   ContextInfo* context_at(uint32_t index);
   // CUDA_SUCCESS, INVALID_CONTEXT without a current context, CONTEXT_IS_DESTROYED for a dead one.

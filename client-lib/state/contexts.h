@@ -16,6 +16,8 @@ struct ContextInfo {
   wire::Handle handle;
   uint32_t device = 0;  // server ordinal
   bool primary = false;
+  // The context whose objects and memory are made in this one: itself, or of a green one the primary.
+  wire::Handle owner;
   uint64_t id = 0;  // cuCtxGetId: unique in the session
   std::atomic<uint32_t> flags{0};
   // Primary contexts: how often retained; inactive while 0. Others: 1 until destroyed.

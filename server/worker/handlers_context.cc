@@ -53,6 +53,26 @@ CUresult handle(Worker& worker, const wire::ContextSynchronizeRequest& request,
   return CUDA_SUCCESS;
 }
 
+CUresult handle(Worker& worker, const wire::ContextFromGreenRequest& request, wire::ContextFromGreenReply&) {
+  const auto green = worker.native_as<CUgreenCtx>(HandleKind::kGreenContext, request.green);
+  if (!green) return CUDA_ERROR_INVALID_CONTEXT;
+  CUcontext context = nullptr;
+  if (CUresult got = worker.driver().cuCtxFromGreenCtx(&context, *green); got != CUDA_SUCCESS) return got;
+  // What is made in it belongs to the primary context.
+  if (CUresult pushed = worker.driver().cuCtxPushCurrent_v2(context); pushed != CUDA_SUCCESS) return pushed;
+  CUdevice device = 0;
+  const CUresult asked = worker.driver().cuCtxGetDevice(&device);
+  CUcontext popped = nullptr;
+  worker.driver().cuCtxPopCurrent_v2(&popped);
+  worker.session().contexts_changed();
+  if (asked != CUDA_SUCCESS) return asked;
+  const ObjectOwners owners{primary_context_handle(static_cast<uint32_t>(device)), HandleKind::kGreenContext,
+                            request.green};
+  const Status named =
+      worker.name_object(HandleKind::kContext, request.context, reinterpret_cast<uintptr_t>(context), owners);
+  return named ? CUDA_SUCCESS : worker.violation(named.error().message);
+}
+
 // The session holds one reference however many the client has, so that this only makes sure that
 // the context exists.
 CUresult handle(Worker& worker, const wire::PrimaryContextRetainRequest& request,

@@ -195,7 +195,7 @@ CUresult handle(Worker& worker, const wire::LibraryGetModuleRequest& request, wi
   CUmodule module = nullptr;
   if (CUresult got = worker.driver().cuLibraryGetModule(&module, *library); got != CUDA_SUCCESS) return got;
   return name_created(worker, HandleKind::kModule, request.module, module,
-                      {worker.current_context(), HandleKind::kLibrary, request.library});
+                      {worker.owning_context(), HandleKind::kLibrary, request.library});
 }
 
 CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request,
@@ -206,7 +206,7 @@ CUresult handle(Worker& worker, const wire::KernelGetFunctionRequest& request,
   if (CUresult got = worker.driver().cuKernelGetFunction(&function, *kernel); got != CUDA_SUCCESS) return got;
   // It ends with the kernel's library, and with the context that it is for.
   ObjectOwners owners = worker.session().objects.owners_of(HandleKind::kFunction, request.kernel);
-  owners.context = worker.current_context();
+  owners.context = worker.owning_context();
   return name_created(worker, HandleKind::kFunction, request.function, function, owners);
 }
 

@@ -144,7 +144,9 @@ void ObjectTable::erase_if(Directory& objects, std::vector<std::unique_ptr<Page>
 // Owners end seldom, so that a search costs less than lists in which every object would have to be kept.
 void ObjectTable::erase_owned_by(HandleKind owner_kind, Handle owner) {
   const bool by_context = owner_kind == HandleKind::kContext;
-  if (!by_context && owner_kind != HandleKind::kModule && owner_kind != HandleKind::kLibrary) return;
+  const bool may_own = by_context || owner_kind == HandleKind::kModule ||
+                       owner_kind == HandleKind::kLibrary || owner_kind == HandleKind::kGreenContext;
+  if (!may_own) return;
   const auto is_owned = [&](const ObjectOwners& owners) {
     return by_context ? owners.context == owner : owners.unit_kind == owner_kind && owners.unit == owner;
   };

@@ -23,7 +23,7 @@ struct ObjectOrigin {
 // What an object goes with. Both may be nothing; each alone ends the object.
 struct ObjectOwners {
   wire::Handle context;
-  // The module or library that it came from.
+  // The module, library or green context that it came from.
   wire::HandleKind unit_kind = wire::HandleKind::kNone;
   wire::Handle unit;
 };

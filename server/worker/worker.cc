@@ -58,7 +58,12 @@ CUresult Worker::native_stream(Handle handle, CUstream* stream) const {
 
 Status Worker::name_object(HandleKind kind, Handle handle, uint64_t native) {
   return name_object(kind, handle, native,
-                     {wire::lives_in_context(kind) ? context_ : Handle{}, HandleKind::kNone, {}});
+                     {wire::lives_in_context(kind) ? owning_context() : Handle{}, HandleKind::kNone, {}});
+}
+
+Handle Worker::owning_context() const {
+  const Handle owner = session_.objects.owners_of(HandleKind::kContext, context_).context;
+  return owner.is_null() ? context_ : owner;
 }
 
 Status Worker::name_object(HandleKind kind, Handle handle, uint64_t native, const ObjectOwners& owners) {
@@ -78,7 +83,7 @@ Result<Handle> Worker::adopt_object(HandleKind kind, uint64_t native, const Obje
 
 void Worker::forget_object(HandleKind kind, Handle handle) {
   session_.objects.erase(kind, handle);
-  if (kind == HandleKind::kContext) session_.contexts_changed();
+  if (kind == HandleKind::kContext || kind == HandleKind::kGreenContext) session_.contexts_changed();
 }
 
 CUresult Worker::violation(std::string sentence) {

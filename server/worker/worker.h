@@ -37,6 +37,8 @@ class Worker {
     origin_ = {static_cast<uint16_t>(opcode), sequence};
   }
   wire::Handle current_context() const { return context_; }
+  // Where objects belong that are made in it: of a green context it is the primary one.
+  wire::Handle owning_context() const;
 
   // The driver's handle, special streams included; nothing if unknown. Any thread.
   std::optional<uint64_t> native(wire::HandleKind kind, wire::Handle handle) const;

@@ -4,8 +4,8 @@ from templating import render
 # Room for anything that a pointer of the API may point at.
 _ROOM = 512
 # What CUDA says of a handle that is none, where it is not CUDA_ERROR_INVALID_HANDLE.
-_UNKNOWN = {"kContext": "CUDA_ERROR_INVALID_CONTEXT"} | dict.fromkeys(
-    ("kGraph", "kGraphNode", "kGraphExec", "kUserObject"), "CUDA_ERROR_INVALID_VALUE")
+_UNKNOWN = dict.fromkeys(("kContext", "kGreenContext"), "CUDA_ERROR_INVALID_CONTEXT") | dict.fromkeys(
+    ("kGraph", "kGraphNode", "kGraphExec", "kUserObject", "kDevResourceDesc"), "CUDA_ERROR_INVALID_VALUE")
 
 
 def _count_values(call):

@@ -197,7 +197,7 @@ def _store(role, call, deferred):
 def _owners(call):
     """What an object that the driver made known goes with."""
     whole = next((r for r in call.roles if r.name == call.part_of), None)
-    return f", {{worker.current_context(), HandleKind::{whole.element.kind}, request.{whole.name}}}" if whole else ""
+    return f", {{worker.owning_context(), HandleKind::{whole.element.kind}, request.{whole.name}}}" if whole else ""
 
 
 def _element(element, source, target, deferred, owners=""):

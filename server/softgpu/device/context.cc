@@ -6,6 +6,7 @@
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/environment.h"
 #include "server/softgpu/device/graph.h"
+#include "server/softgpu/device/green_context.h"
 #include "server/softgpu/device/limits.h"
 #include "server/softgpu/device/module.h"
 #include "server/softgpu/device/note.h"
@@ -55,13 +56,16 @@ void Context::close() {
   environment_->flush_prints();
   std::vector<std::shared_ptr<Module>> modules;
   std::vector<std::shared_ptr<Stream>> streams;
+  std::vector<std::shared_ptr<GreenContext>> greens;
   {
     std::unique_lock lock(mutex_);
+    greens.swap(greens_);
     modules.swap(modules_);
     streams.swap(streams_);
     thread_streams_.clear();
     peers_.store(0);
   }
+  for (const auto& green : greens) green->detach();
   for (const auto& library : platform_.handles().all<Library>()) library->forget_context(*this);
   for (const auto& module : modules) {
     module->unload();
@@ -124,9 +128,15 @@ std::shared_ptr<Stream> Context::stream(CUstream handle) {
   return thread_streams_.emplace(self, std::move(made)).first->second;
 }
 
-std::shared_ptr<Stream> Context::create_stream(unsigned flags, int priority) {
-  auto made = std::make_shared<Stream>(platform_.executor(), errors_, weak_from_this(), flags, priority,
-                                       platform_.next_id());
+std::shared_ptr<Stream> Context::make_stream(unsigned flags, int priority,
+                                             std::shared_ptr<GreenContext> green) {
+  return std::make_shared<Stream>(platform_.executor(), errors_, weak_from_this(), flags, priority,
+                                  platform_.next_id(), std::move(green));
+}
+
+std::shared_ptr<Stream> Context::create_stream(unsigned flags, int priority,
+                                               std::shared_ptr<GreenContext> green) {
+  auto made = make_stream(flags, priority, std::move(green));
   platform_.handles().add(made);
   std::unique_lock lock(mutex_);
   streams_.push_back(made);
@@ -146,6 +156,9 @@ std::vector<std::shared_ptr<Stream>> Context::all_streams() {
   std::shared_lock lock(mutex_);
   std::vector<std::shared_ptr<Stream>> all = streams_;
   for (const auto& [id, stream] : thread_streams_) all.push_back(stream);
+  for (const auto& green : greens_) {
+    if (auto stream = green->null_stream()) all.push_back(std::move(stream));
+  }
   all.push_back(null_stream_);
   return all;
 }
@@ -166,7 +179,7 @@ CUresult Context::synchronize() {
 
 CUresult Context::synchronize(const std::shared_ptr<Stream>& stream) {
   // The null stream stands for everything that is ordered with it.
-  if (stream == null_stream_) {
+  if (is_null_stream(*stream)) {
     for (const Point& point : legacy_order(*stream)) point.wait();
   }
   stream->tail().wait();
@@ -177,6 +190,35 @@ CUresult Context::synchronize(const std::shared_ptr<Stream>& stream) {
 CUresult Context::fail(CUresult code, const std::string& message) {
   if (errors_->fail(code, message)) note(message);
   return code;
+}
+
+// Each green context has one of its own, and null is what a detached one has.
+std::shared_ptr<Stream> Context::null_stream_of(const Stream& stream) const {
+  return stream.green() == nullptr ? null_stream_ : stream.green()->null_stream();
+}
+
+bool Context::is_null_stream(const Stream& stream) const { return null_stream_of(stream).get() == &stream; }
+
+void Context::add_green(std::shared_ptr<GreenContext> green) {
+  std::unique_lock lock(mutex_);
+  greens_.push_back(std::move(green));
+}
+
+void Context::remove_green(const std::shared_ptr<GreenContext>& green) {
+  for (const Point& point : tails_of(*green)) point.wait();
+  {
+    std::unique_lock lock(mutex_);
+    std::erase(greens_, green);
+  }
+  green->detach();
+}
+
+std::vector<Point> Context::tails_of(const GreenContext& green) {
+  std::vector<Point> tails;
+  for (const auto& stream : all_streams()) {
+    if (stream->green().get() == &green && !stream->idle()) tails.push_back(stream->tail());
+  }
+  return tails;
 }
 
 void Context::add_module(std::shared_ptr<Module> module) {

@@ -23,6 +23,7 @@
 namespace outboard::softgpu {
 
 class Device;
+class GreenContext;
 class KernelEnvironment;
 class Module;
 class Platform;
@@ -53,7 +54,11 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   // handle names no living stream.
   std::shared_ptr<Stream> stream(CUstream handle);
   const std::shared_ptr<Stream>& null_stream() const { return null_stream_; }
-  std::shared_ptr<Stream> create_stream(unsigned flags, int priority);
+  std::shared_ptr<Stream> create_stream(unsigned flags, int priority,
+                                        std::shared_ptr<GreenContext> green = nullptr);
+  // In no list: a default stream.
+  std::shared_ptr<Stream> make_stream(unsigned flags, int priority, std::shared_ptr<GreenContext> green);
+  bool is_null_stream(const Stream& stream) const;
   void forget_stream(const std::shared_ptr<Stream>& stream);
 
   // Queues the operation, or adds it to the capture that the stream takes part in. Legacy stream
@@ -84,6 +89,12 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
 
   CUresult fail(CUresult code, const std::string& message);
 
+  void add_green(std::shared_ptr<GreenContext> green);
+  // What is queued in its streams is done first.
+  void remove_green(const std::shared_ptr<GreenContext>& green);
+  // The work of a green context's streams.
+  std::vector<Point> tails_of(const GreenContext& green);
+
   void add_module(std::shared_ptr<Module> module);
   std::shared_ptr<Module> remove_module(const Module* module);
 
@@ -102,6 +113,7 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   Context(Platform& platform, Device& device, unsigned flags, bool primary);
   std::vector<Point> legacy_order(const Stream& stream);
   std::vector<std::shared_ptr<Stream>> all_streams();
+  std::shared_ptr<Stream> null_stream_of(const Stream& stream) const;
   void remove_arrays();
   void free_memory();
 
@@ -120,6 +132,7 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   std::vector<std::shared_ptr<Stream>> streams_;  // created by the application
   std::map<std::thread::id, std::shared_ptr<Stream>> thread_streams_;
   std::vector<std::shared_ptr<Module>> modules_;
+  std::vector<std::shared_ptr<GreenContext>> greens_;
   std::map<int, size_t> limits_;
 };
 

@@ -15,12 +15,13 @@ using Step = GraphExec::Step;
 // gain nothing from running beside it.
 class GraphWork final : public Work {
  public:
-  GraphWork(std::shared_ptr<Context> context, std::vector<Step> steps,
+  GraphWork(std::shared_ptr<Context> context, std::shared_ptr<GreenContext> green, std::vector<Step> steps,
             std::shared_ptr<ConditionSet> conditions,
             std::shared_ptr<const std::vector<UserReferences>> retained,
             std::vector<std::shared_ptr<std::atomic<uint64_t>>> record_times,
             std::vector<std::shared_ptr<SharedRecording>> recordings)
       : context_(std::move(context)),
+        green_(std::move(green)),
         steps_(std::move(steps)),
         conditions_(std::move(conditions)),
         retained_(std::move(retained)),
@@ -43,8 +44,9 @@ class GraphWork final : public Work {
       if (std::holds_alternative<EventRecordOperation>(step.operation))
         record_times_[record_++]->store(monotonic_ns());
       const auto* conditional = std::get_if<ConditionalOperation>(&step.operation);
-      const CUresult result = conditional == nullptr ? execute(step.operation, *context_, message)
-                                                     : run_bodies(*conditional, step.bodies, message);
+      const CUresult result = conditional == nullptr
+                                  ? execute(step.operation, *context_, green_.get(), message)
+                                  : run_bodies(*conditional, step.bodies, message);
       if (result != CUDA_SUCCESS) return result;
     }
     return CUDA_SUCCESS;
@@ -67,6 +69,7 @@ class GraphWork final : public Work {
   }
 
   std::shared_ptr<Context> context_;
+  std::shared_ptr<GreenContext> green_;  // of the stream that it was launched in
   std::vector<Step> steps_;
   std::shared_ptr<ConditionSet> conditions_;
   std::shared_ptr<const std::vector<UserReferences>> retained_;       // what host functions rely on
@@ -264,8 +267,8 @@ CUresult GraphExec::launch(Context& context, const std::shared_ptr<Stream>& stre
   }
   for (const EventRecord& record : waits) context.wait_record(stream, record);
   const Point done = context.enqueue(
-      stream, std::make_unique<GraphWork>(context.shared_from_this(), std::move(steps), std::move(conditions),
-                                          std::move(retained), times, recordings));
+      stream, std::make_unique<GraphWork>(context.shared_from_this(), stream->green(), std::move(steps),
+                                          std::move(conditions), std::move(retained), times, recordings));
   for (size_t i = 0; i < recorded.size(); ++i) {
     const uint32_t number = recordings[i] == nullptr ? 0 : recordings[i]->number();
     recorded[i]->set_record({done, times[i], nullptr, number});

@@ -32,6 +32,9 @@ enum class ObjectKind : uint8_t {
   kLinkState,
   kPhysicalMemory,
   kUserObject,
+  kGreenContext,
+  kContextView,
+  kResourceDescription,
 };
 
 // Every class with handles derives from this and has `static constexpr ObjectKind kKind`.

@@ -11,6 +11,7 @@
 #include "server/softgpu/device/context.h"
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/environment.h"
+#include "server/softgpu/device/green_context.h"
 #include "server/softgpu/device/host_call.h"
 #include "server/softgpu/device/memory_pool.h"
 #include "server/softgpu/device/module.h"
@@ -25,7 +26,7 @@ void fill_row(uint64_t address, uint32_t value, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) row[i] = static_cast<T>(value);
 }
 
-CUresult run(const KernelOperation& launch, Context& context, std::string& message) {
+CUresult run(const KernelOperation& launch, Context& context, GreenContext* green, std::string& message) {
   exec::LaunchRequest request;
   request.module = &launch.function->loaded();
   request.kernel = &launch.function->kernel();
@@ -36,8 +37,9 @@ CUresult run(const KernelOperation& launch, Context& context, std::string& messa
   request.cooperative = launch.cooperative;
   request.time_limit_ns = context.platform().config().launch_timeout_s * uint64_t{1'000'000'000};
   SharedState& state = context.device().state();
+  exec::Device& environment = green == nullptr ? context.environment() : green->environment();
   state.begin_busy(monotonic_ns());
-  const exec::LaunchResult result = exec::run(request, context.environment());
+  const exec::LaunchResult result = exec::run(request, environment);
   state.end_busy(monotonic_ns());
   if (!result.ok()) message = result.message;
   return static_cast<CUresult>(result.code);
@@ -79,7 +81,7 @@ void write_value(const ValueOperation& operation) {
   }
 }
 
-CUresult run(const BatchOperation& batch, Context& context, std::string&) {
+CUresult run(const BatchOperation& batch, Context& context, GreenContext*, std::string&) {
   for (const ValueOperation& operation : batch.values) {
     if (!operation.wait) {
       // Not while waiting: memory could not be mapped meanwhile.
@@ -92,24 +94,24 @@ CUresult run(const BatchOperation& batch, Context& context, std::string&) {
   return CUDA_SUCCESS;
 }
 
-CUresult run(const CopyOperation& operation, Context&, std::string&) {
+CUresult run(const CopyOperation& operation, Context&, GreenContext*, std::string&) {
   copy_rows(operation);
   return CUDA_SUCCESS;
 }
 
-CUresult run(const MemsetOperation& operation, Context&, std::string&) {
+CUresult run(const MemsetOperation& operation, Context&, GreenContext*, std::string&) {
   fill_rows(operation);
   return CUDA_SUCCESS;
 }
 
-CUresult run(const HostOperation& operation, Context& context, std::string&) {
+CUresult run(const HostOperation& operation, Context& context, GreenContext*, std::string&) {
   context.environment().flush_prints();
   const HostCall call;
   operation.function(operation.user_data);
   return CUDA_SUCCESS;
 }
 
-CUresult run(const FreeOperation& operation, Context& context, std::string&) {
+CUresult run(const FreeOperation& operation, Context& context, GreenContext*, std::string&) {
   const auto found = context.platform().memory().find_exact(operation.address);
   // Freed twice: the call that queued this said so. A graph's memory is freed with the graph.
   if (!found || found->graph_owned) return CUDA_SUCCESS;
@@ -122,7 +124,7 @@ CUresult run(const FreeOperation& operation, Context& context, std::string&) {
 }
 
 template <typename T>
-CUresult run(const T&, Context&, std::string&) {
+CUresult run(const T&, Context&, GreenContext*, std::string&) {
   return CUDA_SUCCESS;
 }
 
@@ -153,13 +155,13 @@ void fill_rows(const MemsetOperation& fill) {
   }
 }
 
-CUresult execute(const Operation& operation, Context& context, std::string& message) {
+CUresult execute(const Operation& operation, Context& context, GreenContext* green, std::string& message) {
   const bool touches_memory = std::holds_alternative<KernelOperation>(operation) ||
                               std::holds_alternative<CopyOperation>(operation) ||
                               std::holds_alternative<MemsetOperation>(operation);
   std::shared_lock lock(context.platform().memory().pages(), std::defer_lock);
   if (touches_memory) lock.lock();
-  return std::visit([&](const auto& op) { return run(op, context, message); }, operation);
+  return std::visit([&](const auto& op) { return run(op, context, green, message); }, operation);
 }
 
 }  // namespace outboard::softgpu

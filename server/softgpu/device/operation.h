@@ -18,6 +18,7 @@ class Context;
 class Event;
 class Function;
 class Graph;
+class GreenContext;
 
 struct EmptyOperation {};
 
@@ -115,8 +116,8 @@ using Operation = std::variant<EmptyOperation, KernelOperation, CopyOperation, M
 
 // Executes one operation on the calling thread. Event, child graph and conditional operations are
 // handled where streams are known (Context::submit, GraphExec) and do nothing here. Errors become the
-// context's.
-CUresult execute(const Operation& operation, Context& context, std::string& message);
+// context's. Kernels run on the green context's part of the device, if there is one.
+CUresult execute(const Operation& operation, Context& context, GreenContext* green, std::string& message);
 
 // Copies and fills that touch no device state; addresses must be valid.
 void copy_rows(const CopyOperation& copy);

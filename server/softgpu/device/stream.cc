@@ -21,13 +21,14 @@ void Point::wait() const {
 }
 
 Stream::Stream(Executor& executor, std::shared_ptr<ErrorState> errors, std::weak_ptr<Context> context,
-               unsigned flags, int priority, uint64_t id)
+               unsigned flags, int priority, uint64_t id, std::shared_ptr<GreenContext> green)
     : executor_(executor),
       errors_(std::move(errors)),
       context_(std::move(context)),
       flags_(flags),
       priority_(priority),
-      id_(id) {}
+      id_(id),
+      green_(std::move(green)) {}
 
 Point Stream::enqueue(std::unique_ptr<Work> work, std::vector<Point> after) {
   std::unique_lock lock(mutex_);

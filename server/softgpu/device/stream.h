@@ -19,6 +19,7 @@ namespace outboard::softgpu {
 class Capture;
 class Context;
 class Executor;
+class GreenContext;
 class Stream;
 
 // One piece of work. run() is called once, on a worker thread, in stream order; an error becomes the
@@ -45,7 +46,7 @@ class Stream : public Object, public std::enable_shared_from_this<Stream> {
 
   // `flags` and `priority` as in cuStreamCreateWithPriority. The executor must outlive the stream.
   Stream(Executor& executor, std::shared_ptr<ErrorState> errors, std::weak_ptr<Context> context,
-         unsigned flags, int priority, uint64_t id);
+         unsigned flags, int priority, uint64_t id, std::shared_ptr<GreenContext> green = nullptr);
 
   // Queues work that starts when everything before it is done and all `after` are reached.
   Point enqueue(std::unique_ptr<Work> work, std::vector<Point> after = {});
@@ -58,6 +59,8 @@ class Stream : public Object, public std::enable_shared_from_this<Stream> {
   void wait(uint64_t sequence);
 
   std::shared_ptr<Context> context() const { return context_.lock(); }
+  // Null unless the stream is of one.
+  const std::shared_ptr<GreenContext>& green() const { return green_; }
   unsigned flags() const { return flags_; }
   int priority() const { return priority_; }
   uint64_t id() const { return id_; }
@@ -87,6 +90,7 @@ class Stream : public Object, public std::enable_shared_from_this<Stream> {
   const unsigned flags_;
   const int priority_;
   const uint64_t id_;
+  const std::shared_ptr<GreenContext> green_;
 
   mutable std::mutex mutex_;
   std::condition_variable done_;

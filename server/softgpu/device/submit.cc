@@ -15,13 +15,15 @@ namespace outboard::softgpu {
 // before the work that waits for them, so no cycle can arise.
 std::vector<Point> Context::legacy_order(const Stream& stream) {
   std::vector<Point> points;
-  if (&stream != null_stream_.get()) {
-    if (stream.blocking() && !null_stream_->idle()) points.push_back(null_stream_->tail());
+  if (const auto null_stream = null_stream_of(stream); &stream != null_stream.get()) {
+    if (stream.blocking() && null_stream != nullptr && !null_stream->idle())
+      points.push_back(null_stream->tail());
     return points;
   }
   std::shared_lock lock(mutex_);
   const auto add = [&](const std::shared_ptr<Stream>& other) {
-    if (other->blocking() && !other->idle()) points.push_back(other->tail());
+    if (other->blocking() && other->green() == stream.green() && !other->idle())
+      points.push_back(other->tail());
   };
   for (const auto& other : streams_) add(other);
   for (const auto& [id, other] : thread_streams_) add(other);
@@ -29,10 +31,10 @@ std::vector<Point> Context::legacy_order(const Stream& stream) {
 }
 
 CUresult Context::check_implicit_capture(const Stream& stream) {
-  if (&stream != null_stream_.get() || !platform_.captures().any()) return CUDA_SUCCESS;
+  if (!platform_.captures().any() || !is_null_stream(stream)) return CUDA_SUCCESS;
   CUresult result = CUDA_SUCCESS;
   for (const auto& other : all_streams()) {
-    if (!other->blocking()) continue;
+    if (!other->blocking() || other->green() != stream.green()) continue;
     if (const auto capture = other->capture()) {
       capture->invalidate();
       result = CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
@@ -57,17 +59,18 @@ namespace {
 // An operation in a stream. Keeps the context: its streams may outlive what the application knows.
 class OperationWork final : public Work {
  public:
-  OperationWork(std::shared_ptr<Context> context, Operation operation)
-      : context_(std::move(context)), operation_(std::move(operation)) {}
+  OperationWork(std::shared_ptr<Context> context, std::shared_ptr<GreenContext> green, Operation operation)
+      : context_(std::move(context)), green_(std::move(green)), operation_(std::move(operation)) {}
 
   CUresult run(std::string& message) override {
-    const CUresult result = execute(operation_, *context_, message);
+    const CUresult result = execute(operation_, *context_, green_.get(), message);
     if (result != CUDA_SUCCESS && !message.empty() && !context_->errors().failed()) note(message);
     return result;
   }
 
  private:
   std::shared_ptr<Context> context_;
+  std::shared_ptr<GreenContext> green_;
   Operation operation_;
 };
 
@@ -81,7 +84,7 @@ CUresult Context::submit(const std::shared_ptr<Stream>& stream, Operation operat
   if (auto* record = std::get_if<EventRecordOperation>(&operation))
     return record_event(record->event, stream);
   if (auto* wait = std::get_if<EventWaitOperation>(&operation)) return wait_event(stream, wait->event);
-  enqueue(stream, std::make_unique<OperationWork>(shared_from_this(), std::move(operation)));
+  enqueue(stream, std::make_unique<OperationWork>(shared_from_this(), stream->green(), std::move(operation)));
   return CUDA_SUCCESS;
 }
 
@@ -98,10 +101,11 @@ CUresult Context::submit_and_wait(const std::shared_ptr<Stream>& stream, Operati
   if (order.empty() && stream->idle()) {
     // Nothing to be ordered with: this thread does it, without two changes of threads.
     std::string message;
-    const CUresult result = execute(operation, *this, message);
+    const CUresult result = execute(operation, *this, stream->green().get(), message);
     return result == CUDA_SUCCESS ? CUDA_SUCCESS : fail(result, message);
   }
-  enqueue(stream, std::make_unique<OperationWork>(shared_from_this(), std::move(operation))).wait();
+  enqueue(stream, std::make_unique<OperationWork>(shared_from_this(), stream->green(), std::move(operation)))
+      .wait();
   environment_->flush_prints();
   return errors_->code();
 }

@@ -11,7 +11,7 @@ CUresult begin(Context& context, const std::shared_ptr<Stream>& stream, std::sha
     return CUDA_ERROR_INVALID_VALUE;
   if (stream->capturing()) return CUDA_ERROR_ILLEGAL_STATE;
   // The legacy stream is ordered with streams that know nothing of the capture.
-  if (stream == context.null_stream()) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  if (context.is_null_stream(*stream)) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
   auto capture = std::make_shared<Capture>(std::move(graph), stream, mode, context.platform().next_id(),
                                            into_given_graph);
   stream->set_capture(capture);

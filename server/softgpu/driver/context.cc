@@ -27,7 +27,7 @@ CUresult create_context(CUcontext* context, unsigned flags, CUdevice ordinal) {
     auto made = Context::create(platform, *device, flags, false);
     made->open();
     *context = to_handle<CUcontext>(*made);
-    thread_state().stack.push_back(std::move(made));
+    thread_state().stack.push_back({std::move(made), nullptr});
     return CUDA_SUCCESS;
   });
 }
@@ -59,7 +59,7 @@ CUresult cuCtxDestroy_v2(CUcontext handle) {
     const auto context = find<Context>(platform, handle);
     if (context == nullptr || context->primary()) return CUDA_ERROR_INVALID_CONTEXT;
     auto& stack = thread_state().stack;
-    if (!stack.empty() && stack.back() == context) stack.pop_back();
+    if (!stack.empty() && stack.back().context == context) stack.pop_back();
     context->close();
     platform.handles().remove<Context>(context->handle());
     return CUDA_SUCCESS;
@@ -80,9 +80,9 @@ CUresult cuCtxDetach(CUcontext handle) {
 
 CUresult cuCtxPushCurrent_v2(CUcontext handle) {
   return with_platform([&](Platform& platform) -> CUresult {
-    auto context = find<Context>(platform, handle);
-    if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    thread_state().stack.push_back(std::move(context));
+    CurrentContext found = find_context(platform, handle);
+    if (found.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    thread_state().stack.push_back(std::move(found));
     return CUDA_SUCCESS;
   });
 }
@@ -91,8 +91,8 @@ CUresult cuCtxPushCurrent(CUcontext handle) { return cuCtxPushCurrent_v2(handle)
 CUresult cuCtxPopCurrent_v2(CUcontext* handle) {
   return with_platform([&](Platform&) -> CUresult {
     auto& stack = thread_state().stack;
-    if (stack.empty() || stack.back() == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-    if (handle != nullptr) *handle = to_handle<CUcontext>(*stack.back());
+    if (stack.empty() || stack.back().context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    if (handle != nullptr) *handle = reinterpret_cast<CUcontext>(stack.back().handle());
     stack.pop_back();
     return CUDA_SUCCESS;
   });
@@ -106,10 +106,10 @@ CUresult cuCtxSetCurrent(CUcontext handle) {
       if (!stack.empty()) stack.pop_back();
       return CUDA_SUCCESS;
     }
-    auto context = find<Context>(platform, handle);
-    if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+    CurrentContext found = find_context(platform, handle);
+    if (found.context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
     if (stack.empty()) stack.emplace_back();
-    stack.back() = std::move(context);
+    stack.back() = std::move(found);
     return CUDA_SUCCESS;
   });
 }
@@ -118,8 +118,8 @@ CUresult cuCtxGetCurrent(CUcontext* handle) {
   return with_platform([&](Platform&) -> CUresult {
     if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
     const ThreadState* state = existing_thread_state();
-    const Context* current = state == nullptr ? nullptr : state->current();
-    *handle = current == nullptr ? nullptr : to_handle<CUcontext>(*current);
+    const bool none = state == nullptr || state->current() == nullptr;
+    *handle = none ? nullptr : reinterpret_cast<CUcontext>(state->stack.back().handle());
     return CUDA_SUCCESS;
   });
 }
@@ -223,8 +223,8 @@ CUresult cuCtxSetSharedMemConfig(CUsharedconfig config) {
 
 CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
   return with_any_context([&](Context&) {
-    if (least != nullptr) *least = 0;
-    if (greatest != nullptr) *greatest = -5;
+    if (least != nullptr) *least = kLeastPriority;
+    if (greatest != nullptr) *greatest = kGreatestPriority;
     return CUDA_SUCCESS;
   });
 }

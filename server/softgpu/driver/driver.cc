@@ -95,9 +95,28 @@ CUresult current_context(Context** context) {
   const ThreadState* state = existing_thread_state();
   Context* current = state == nullptr ? nullptr : state->current();
   if (current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  if (!current->active()) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  const auto& green = state->stack.back().green;
+  if (!current->active() || (green != nullptr && !green->attached())) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   *context = current;
   return CUDA_SUCCESS;
+}
+
+CurrentContext find_context(Platform& platform, CUcontext handle) {
+  const auto value = reinterpret_cast<uint64_t>(handle);
+  if (const auto view = platform.handles().find<ContextView>(value)) {
+    const auto green = view->green.lock();
+    return green == nullptr ? CurrentContext{} : CurrentContext{green->primary(), green};
+  }
+  return {platform.handles().find<Context>(value), nullptr};
+}
+
+std::shared_ptr<Stream> find_stream(Context& current, CUstream handle) {
+  const bool special = handle == nullptr || handle == CU_STREAM_LEGACY || handle == CU_STREAM_PER_THREAD;
+  const auto green =
+      special && existing_thread_state() != nullptr ? existing_thread_state()->green() : nullptr;
+  if (green == nullptr) return current.stream(handle);
+  // Threads have no streams of their own in a part of a device.
+  return handle == CU_STREAM_PER_THREAD ? nullptr : green->null_stream();
 }
 
 void wait_for_work(Platform& platform) {

@@ -10,18 +10,28 @@
 
 #include "protocol/abi/cuda_abi_gen.h"
 #include "protocol/abi/export_tables.h"
+#include "server/softgpu/device/green_context.h"
 #include "server/softgpu/device/host_call.h"
 #include "server/softgpu/device/platform.h"
 
 namespace outboard::softgpu {
 
+// A context that can be current. Of a green one it is the primary context, with the green one's streams.
+struct CurrentContext {
+  std::shared_ptr<Context> context;
+  std::shared_ptr<GreenContext> green;
+
+  uint64_t handle() const { return green != nullptr ? green->view() : context->handle(); }
+};
+
 // Per application thread. Held by a plain pointer in thread-local storage: exit handlers call the
 // driver after C++ thread-local objects of the main thread have been destroyed.
 struct ThreadState {
-  std::vector<std::shared_ptr<Context>> stack;  // the last is current; null entries are possible
+  std::vector<CurrentContext> stack;  // the last is current; null entries are possible
   CUstreamCaptureMode capture_mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
 
-  Context* current() const { return stack.empty() ? nullptr : stack.back().get(); }
+  Context* current() const { return stack.empty() ? nullptr : stack.back().context.get(); }
+  std::shared_ptr<GreenContext> green() const { return stack.empty() ? nullptr : stack.back().green; }
 };
 
 ThreadState& thread_state();
@@ -124,13 +134,27 @@ H to_handle(const Object& object) {
   return reinterpret_cast<H>(object.handle());
 }
 
+// The context that a handle names, be it a green context's view of it; empty if it names none.
+CurrentContext find_context(Platform& platform, CUcontext handle);
+template <>
+inline std::shared_ptr<Context> find<Context, CUcontext>(Platform& platform, CUcontext handle) {
+  return find_context(platform, handle).context;
+}
+
+// What stream priorities mean; lower numbers come first.
+inline constexpr int kLeastPriority = 0, kGreatestPriority = -5;
+
+// The stream that a handle names in this thread; null if it names none.
+std::shared_ptr<Stream> find_stream(Context& current, CUstream handle);
+
 // Resolves a stream argument and runs function(Context& of the stream, stream). A null stream is the
 // current context's; `null_stream` says which one it means (CU_STREAM_LEGACY or _PER_THREAD).
 template <typename F>
 CUresult with_stream(CUstream handle, F&& function, CUstream null_stream = CU_STREAM_LEGACY) noexcept {
   return with_context([&](Context& current) -> CUresult {
-    const std::shared_ptr<Stream> stream = current.stream(handle == nullptr ? null_stream : handle);
+    const std::shared_ptr<Stream> stream = find_stream(current, handle == nullptr ? null_stream : handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (stream->green() != nullptr && !stream->green()->attached()) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
     const std::shared_ptr<Context> owner = stream->context();
     if (owner == nullptr || !owner->active()) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
     if (owner->errors().failed()) return owner->errors().code();

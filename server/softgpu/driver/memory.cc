@@ -113,7 +113,7 @@ CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr address, size_t byt
     const auto found = context.platform().memory().find_exact(address);
     if (!found || found->kind != MemoryKind::kManaged) return CUDA_ERROR_INVALID_VALUE;
     if (bytes != 0 && bytes != found->bytes) return CUDA_ERROR_INVALID_VALUE;
-    if (flags == CU_MEM_ATTACH_SINGLE && resolved == context.null_stream()) return CUDA_ERROR_INVALID_VALUE;
+    if (flags == CU_MEM_ATTACH_SINGLE && context.is_null_stream(*resolved)) return CUDA_ERROR_INVALID_VALUE;
     return CUDA_SUCCESS;
   });
 }

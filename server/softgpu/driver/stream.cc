@@ -8,13 +8,6 @@
 
 using namespace outboard::softgpu;
 
-namespace {
-
-constexpr int kLeastPriority = 0;
-constexpr int kGreatestPriority = -5;
-
-}  // namespace
-
 extern "C" {
 
 CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned int flags, int priority) {
@@ -22,7 +15,7 @@ CUresult cuStreamCreateWithPriority(CUstream* handle, unsigned int flags, int pr
     if (handle == nullptr || (flags & ~static_cast<unsigned>(CU_STREAM_NON_BLOCKING)) != 0)
       return CUDA_ERROR_INVALID_VALUE;
     const int clamped = std::clamp(priority, kGreatestPriority, kLeastPriority);
-    *handle = to_handle<CUstream>(*context.create_stream(flags, clamped));
+    *handle = to_handle<CUstream>(*context.create_stream(flags, clamped, thread_state().green()));
     return CUDA_SUCCESS;
   });
 }
@@ -35,6 +28,7 @@ CUresult cuStreamDestroy_v2(CUstream handle) {
   return with_platform([&](Platform& platform) -> CUresult {
     const auto stream = find<Stream>(platform, handle);
     if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (stream->green() != nullptr && !stream->green()->attached()) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
     platform.handles().remove<Stream>(stream->handle());
     if (const auto context = stream->context()) context->forget_stream(stream);
     return CUDA_SUCCESS;
@@ -106,16 +100,23 @@ CUresult cuStreamGetId(CUstream handle, unsigned long long* id) {
 }
 
 CUresult cuStreamGetCtx(CUstream handle, CUcontext* context_handle) {
-  return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>&) -> CUresult {
+  return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
     if (context_handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
-    *context_handle = to_handle<CUcontext>(context);
+    const auto& green = stream->green();
+    *context_handle =
+        green == nullptr ? to_handle<CUcontext>(context) : reinterpret_cast<CUcontext>(green->view());
     return CUDA_SUCCESS;
   });
 }
 
-CUresult cuStreamGetCtx_v2(CUstream handle, CUcontext* context_handle, CUgreenCtx* green) {
-  if (green != nullptr) *green = nullptr;
-  return cuStreamGetCtx(handle, context_handle);
+CUresult cuStreamGetCtx_v2(CUstream handle, CUcontext* context_handle, CUgreenCtx* green_handle) {
+  return with_stream(handle, [&](Context& context, const std::shared_ptr<Stream>& stream) -> CUresult {
+    if (context_handle == nullptr || green_handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const auto& green = stream->green();
+    *context_handle = to_handle<CUcontext>(context);
+    *green_handle = green == nullptr ? nullptr : to_handle<CUgreenCtx>(*green);
+    return CUDA_SUCCESS;
+  });
 }
 
 CUresult cuStreamGetDevice(CUstream handle, CUdevice* device) {
@@ -128,7 +129,7 @@ CUresult cuStreamGetDevice(CUstream handle, CUdevice* device) {
 
 CUresult cuStreamCopyAttributes(CUstream to, CUstream from) {
   return with_stream(to, [&](Context& context, const std::shared_ptr<Stream>&) {
-    return context.stream(from) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
+    return find_stream(context, from) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
   });
 }
 

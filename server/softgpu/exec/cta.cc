@@ -10,6 +10,7 @@
 
 #include "server/softgpu/exec/isa.h"
 #include "server/softgpu/exec/lane_facts.h"
+#include "server/softgpu/exec/thread_pool.h"
 #include "server/softgpu/ptx/image.h"
 
 namespace outboard::softgpu::exec {
@@ -31,6 +32,13 @@ bool Buffer::reserve(size_t bytes) {
 }
 
 namespace {
+
+// Where the CTA pretends to run.
+uint32_t multiprocessor_of(const Launch& launch, uint64_t number) {
+  const std::vector<uint32_t>& part = launch.device->pool().multiprocessors();
+  if (!part.empty()) return part[number % part.size()];
+  return static_cast<uint32_t>(number % std::max(1u, launch.device->multiprocessors()));
+}
 
 // CTAs reuse memory, and row strides that are powers of two put every warp on the same cache sets.
 constexpr size_t kWarpPadding = 192;
@@ -131,8 +139,7 @@ void Cta::fill_numbers() {
   fill_number(Special::kCtaidY, place_.y);
   fill_number(Special::kCtaidZ, place_.z);
   if (launch->entry->specials >> static_cast<unsigned>(Special::kSmid) & 1)
-    fill_number(Special::kSmid,
-                static_cast<uint32_t>(number % std::max(1u, launch->device->multiprocessors())));
+    fill_number(Special::kSmid, multiprocessor_of(*launch, number));
 }
 
 bool Cta::prepare(Launch& for_launch) {
