@@ -45,6 +45,14 @@ void CallProbe::without_context(const Run& run) {
   calls::cuCtxSetCurrent(client(), context_);
 }
 
+std::optional<SeenCommand> CallProbe::sent_by(const std::string& what, const Run& run, bool posted) {
+  test_.server.on(opcode_, [](const SeenCommand&) { return Answer{CUDA_ERROR_TIMEOUT, {}, {}}; });
+  expect("an unknown " + what, run(), posted ? CUDA_SUCCESS : CUDA_ERROR_TIMEOUT);
+  ++expected_commands_;
+  if (commands() != expected_commands_) return std::nullopt;  // take_complaints() says so
+  return test_.server.commands_of(opcode_).back();
+}
+
 void CallProbe::passes_on(const Run& run) {
   // An error that nothing in the client makes up.
   test_.server.on(opcode_, [](const SeenCommand&) { return Answer{CUDA_ERROR_TIMEOUT, {}, {}}; });

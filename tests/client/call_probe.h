@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,15 @@ class CallProbe {
   // The call fails so, in the client: `what` it was given, for the complaint.
   void expect(const std::string& what, CUresult result, CUresult expected);
   void without_context(const Run& run);
+  // A value of an enum that no header of ours has, in `field` of the command: the server gets it as it is,
+  // and judges.
+  static constexpr uint32_t kUnknown = 0x7fff'fff1;
+  template <typename Request>
+  void hands_on(const std::string& what, const Run& run, uint32_t Request::* field) {
+    const std::optional<SeenCommand> seen = sent_by(what, run, wire::opcode_info(Request::kOpcode).no_reply);
+    if (seen && seen->as<Request>().*field != kUnknown)
+      complain("an unknown " + what + " arrives as another value");
+  }
   // The last step, with arguments that are right: the server's error comes back; or, for a call that
   // nobody waits for, the command arrives. Nothing else of this kind has.
   void passes_on(const Run& run);
@@ -35,6 +45,8 @@ class CallProbe {
   std::vector<std::string> take_complaints();
 
  private:
+  // Sends the command; nothing, with a complaint, if it does not arrive.
+  std::optional<SeenCommand> sent_by(const std::string& what, const Run& run, bool posted);
   void complain(const std::string& what);
   size_t commands();
 

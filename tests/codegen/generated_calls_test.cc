@@ -1,6 +1,7 @@
 // Every generated call of the client: null pointers, foreign and dead handles, unknown devices and
-// attributes and a missing context are refused before anything is sent; errors of the server come
-// back; a malformed reply ends the session.
+// attributes, broken conditions and a missing context are refused before anything is sent; values of
+// enums that no header has travel as they are; errors of the server come back; a malformed reply ends
+// the session.
 #include <gtest/gtest.h>
 
 #include "tests/client/call_probe.h"

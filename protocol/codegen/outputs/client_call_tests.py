@@ -92,20 +92,50 @@ def _refusals(call):
     return body
 
 
+# A value that breaks the condition of a check, by what the condition says of a parameter.
+_BREAKS = (("({} & ~", "~0u"), ("{} == 0", "1"), ("{} != 0", "0"))
+
+
+def _broken_checks(call):
+    """What the registry has checked in the client is refused there."""
+    body = []
+    for condition, error in call.checks:
+        for role in (r for r in call.roles if r.what == "value" and not r.pointer):
+            value = next((value for text, value in _BREAKS if text.format(role.name) in condition), None)
+            if value is not None:
+                body += _with(role, f"static_cast<{role.param.type.spelling}>({value})", "an impossible", error)
+    return body
+
+
+def _unknown_enumerators(call, facts):
+    """Drivers know values that our headers do not: they travel as they are, and the driver judges."""
+    body = []
+    for role in call.roles:
+        by_value = role.what == "value" and not role.pointer and not any(r.selector == role.name for r in call.roles)
+        entry = facts.resolve(role.element.ctype) if by_value else None
+        if entry and entry["kind"] == "enum":
+            name = role.name
+            body += ["{", f"  const auto kept = {name};", f"  {name} = static_cast<{role.param.type.spelling}>(CallProbe::kUnknown);",
+                     f'  probe.hands_on("{name}", run, &wire::{call.message.name}Request::{name});', f"  {name} = kept;", "}"]
+    return body
+
+
 def _can_be_valid(call):
     """Structs whose handles would have to be real are left to tests written by hand."""
     return not any(r.element and r.element.field.kind == "record" and r.direction in ("in", "inout") for r in call.roles)
 
 
-def _check(call):
+def _check(call, facts):
     arguments = "".join(", " + p.name for p in call.function.params)
     run = [f"const auto run = [&] {{ return calls::{call.symbol}(client{arguments}); }};"]
-    lines = [line for role in call.roles for line in _declare(call, role)] + run + _refusals(call)
+    lines = [line for role in call.roles for line in _declare(call, role)] + run + _refusals(call) + _broken_checks(call)
     if _can_be_valid(call):
+        lines += _unknown_enumerators(call, facts)
         lines.append("probe.is_posted(run);" if call.message.no_reply else "probe.passes_on(run);")
     return {"symbol": call.symbol, "opcode": call.message.name, "lines": lines}
 
 
 def files(model):
     calls = [call for call in model.registry.calls if call.mode == "generated" and not call.same_as]
-    return {"tests/client/generated_calls_gen.cc": render("client_call_tests.cc.j2", calls=[_check(c) for c in calls])}
+    return {"tests/client/generated_calls_gen.cc": render("client_call_tests.cc.j2", calls=[_check(c, model.facts) for c in calls],
+                                                       families=sorted({c.family for c in calls if c.message}))}
