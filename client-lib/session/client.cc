@@ -30,11 +30,12 @@ CUresult init_result(ErrorKind kind) {
   }
 }
 
-// What kernels print belongs on the application's standard output, as with a local device. A plain
-// write: the application may have closed or replaced its stdio. Losing output is not worth an error.
-void print_device_output(std::string_view output) {
+// What kernels print belongs on the application's standard output, and what the driver says of those that
+// failed on its standard error, as with a local device. A plain write: the application may have closed or
+// replaced its stdio. Losing output is not worth an error.
+void print_device_output(int descriptor, std::string_view output) {
   while (!output.empty()) {
-    const ssize_t written = write(STDOUT_FILENO, output.data(), output.size());
+    const ssize_t written = write(descriptor, output.data(), output.size());
     if (written <= 0) return;
     output.remove_prefix(static_cast<size_t>(written));
   }
@@ -239,7 +240,9 @@ void Client::drop_objects_of(ContextInfo& context) {
 
 void Client::take_notice(const wire::Notice& notice) {
   if (notice.kind == wire::Notice::Kind::kDeviceOutput) {
-    print_device_output(notice.text);
+    print_device_output(STDOUT_FILENO, notice.text);
+  } else if (notice.kind == wire::Notice::Kind::kDeviceErrors) {
+    print_device_output(STDERR_FILENO, notice.text);
   } else if (notice.kind == wire::Notice::Kind::kHostFunction) {
     host_functions_.reached(notice.number);
   } else if (notice.kind == wire::Notice::Kind::kHostFunctionGone) {

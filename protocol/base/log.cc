@@ -42,13 +42,13 @@ int open_log_file(const std::string& path) {
 // would leave locked for ever in the child.
 class LineSink final : public spdlog::sinks::sink {
  public:
-  explicit LineSink(std::string path) : path_(std::move(path)) {}
+  LineSink(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
 
   void log(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     format(message, line);
     const int saved_errno = errno;  // the application's, when a call of ours logs
-    const int fd = path_.empty() ? STDERR_FILENO : open_log_file(path_);
+    const int fd = path_.empty() ? descriptor_ : open_log_file(path_);
     if (fd >= 0) write_all(fd, line.data(), line.size());
     if (fd >= 0 && !path_.empty()) ::close(fd);
     errno = saved_errno;
@@ -83,6 +83,7 @@ class LineSink final : public spdlog::sinks::sink {
   }
 
   const std::string path_;
+  const int descriptor_;
 };
 
 }  // namespace
@@ -121,7 +122,7 @@ Result<Logger> Logger::open(const LogOptions& options) {
   }
   Logger out;
   auto impl = std::make_shared<Impl>(
-      Impl{spdlog::logger(options.name, std::make_shared<LineSink>(options.file_path))});
+      Impl{spdlog::logger(options.name, std::make_shared<LineSink>(options.file_path, options.descriptor))});
   impl->logger.set_level(to_spdlog(options.level));
   impl->logger.set_error_handler([](const std::string&) {});  // its default prints
   out.impl_ = std::move(impl);

@@ -17,7 +17,8 @@ Result<LogLevel> parse_log_level(std::string_view text);
 
 struct LogOptions {
   LogLevel level = LogLevel::kWarn;
-  std::string file_path = {};  // empty: standard error
+  std::string file_path = {};  // empty: `descriptor`
+  int descriptor = 2;          // standard error; another one that stays open
   std::string name = {};       // who speaks: "outboard-server", "worker 3", "libcuda"
 };
 

@@ -158,6 +158,7 @@ struct Notice {
     hostFunctionGone @3 :UInt64;  # no stream will reach that number any more
     driverLog @4 :DriverLog;  # only to a client that subscribed (LogsSubscribe)
     device @5 :DeviceNotice;  # only for a callback that the client registered
+    deviceErrors @6 :Data;    # what the driver wrote to standard error, for the client's
   }
 }
 

@@ -38,9 +38,10 @@ struct Notice {
     kHostFunctionGone = 3,  // no stream will reach that number any more
     kDriverLog = 4,         // a message of the driver's log, to a client that subscribed
     kDevice = 5,            // what the driver says of a device, to the callback that the client registered
+    kDeviceErrors = 6,      // what the driver wrote of failed kernels, for the client's standard error
   };
   Kind kind = Kind::kMessage;
-  std::string text;  // at most limits::kMessageBytes, or kNoticeOutputBytes of device output
+  std::string text;  // at most limits::kMessageBytes, or kNoticeOutputBytes of what is written
   // Of host functions: what the client called them. Of kDriverLog: the CUlogLevel. Of kDevice: index
   // and generation (upper half) of the callback's handle.
   uint64_t number = 0;

@@ -144,10 +144,14 @@ Notice notice(schema::Notice::Reader from) {
     const auto device = from.getDevice();
     return {Notice::Kind::kDevice, {}, device.getCallback(), device.getType(), device.getBytes()};
   }
-  if (!from.isDeviceOutput()) throw Violation{"It is a notice of a kind that this version does not know."};
-  const auto bytes = from.getDeviceOutput();
+  const bool errors = from.isDeviceErrors();
+  if (!errors && !from.isDeviceOutput())
+    throw Violation{"It is a notice of a kind that this version does not know."};
+  const auto bytes = errors ? from.getDeviceErrors() : from.getDeviceOutput();
   check_limit("device output", bytes.size(), limits::kNoticeOutputBytes);
-  return {Notice::Kind::kDeviceOutput, {reinterpret_cast<const char*>(bytes.begin()), bytes.size()}, 0};
+  return {errors ? Notice::Kind::kDeviceErrors : Notice::Kind::kDeviceOutput,
+          {reinterpret_cast<const char*>(bytes.begin()), bytes.size()},
+          0};
 }
 
 Goodbye goodbye(schema::Goodbye::Reader from) {

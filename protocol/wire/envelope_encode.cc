@@ -61,8 +61,13 @@ class Encoder {
       device.setType(from.type);
       device.setBytes(from.bytes);
     } else {
-      const auto bytes = as_bytes(std::string_view(from.text).substr(0, limits::kNoticeOutputBytes));
-      out.setDeviceOutput({reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()});
+      const auto text = as_bytes(std::string_view(from.text).substr(0, limits::kNoticeOutputBytes));
+      const kj::ArrayPtr<const kj::byte> bytes(reinterpret_cast<const kj::byte*>(text.data()), text.size());
+      if (from.kind == Notice::Kind::kDeviceErrors) {
+        out.setDeviceErrors(bytes);
+      } else {
+        out.setDeviceOutput(bytes);
+      }
     }
   }
 

@@ -124,8 +124,15 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   if (!transport) return {false, transport.error().message, {}};
   auto driver = finder().find(start.driver);
   if (!driver) return {false, driver.error().message, {}};
-  auto output = OutputCapture::start();
+  auto output = OutputCapture::start(stdout);
   if (!output) log.warn("What kernels print stays on the server: " + output.error().message);
+  // The software device has a log for it, which is heard at once; others only write.
+  std::unique_ptr<OutputCapture> errors;
+  if (!driver->is_software_device()) {
+    auto started = OutputCapture::start(stderr);
+    if (!started) log.warn("What the driver says of failed kernels stays here: " + started.error().message);
+    if (started) errors = std::move(*started);
+  }
 
   if (const Status confined = enter_sandbox(); !confined) log.warn(confined.error().message);
 
@@ -142,6 +149,7 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
     read_sensors(LibraryLoader::system(), management_library_of(*driver), devices);
   };
   if (output) config.take_output = [&output] { return (*output)->take(); };
+  if (errors) config.take_errors = [&errors] { return errors->take(); };
   WorkerSession* serving = nullptr;
   config.on_welcome = [&driver, &serving](uint32_t devices) {
     forward_log(*driver, *serving);
@@ -165,8 +173,11 @@ int run_worker() {
     return 2;
   }
   const auto& start = std::get<control::Start>(**message);
+  // Not descriptor 2 itself, which may be taken over for the client.
+  const int own_errors = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kControlFd + 1);
   auto log = Logger::open({.level = static_cast<LogLevel>(start.log_level),
                            .file_path = start.log_file,
+                           .descriptor = own_errors >= 0 ? own_errors : STDERR_FILENO,
                            .name = text("outboard-worker ", start.session_id)});
   const SessionEnd end = serve(start, log ? *log : Logger());
   report_end(end);

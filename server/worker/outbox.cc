@@ -25,7 +25,8 @@ void Outbox::add(OutgoingReply reply) {
 void Outbox::add_notice(wire::Notice notice) {
   Lock lock(mutex_);
   // A kernel that prints without end must not fill our memory while the client does not read.
-  const bool droppable = notice.kind == wire::Notice::Kind::kDeviceOutput;
+  const bool droppable =
+      notice.kind == wire::Notice::Kind::kDeviceOutput || notice.kind == wire::Notice::Kind::kDeviceErrors;
   if (closed_ || (droppable && open_.notices.size() >= kMaxNotices)) return;
   open_.notices.push_back(std::move(notice));
 }

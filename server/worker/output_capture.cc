@@ -12,8 +12,9 @@
 
 namespace outboard::server {
 
-Result<std::unique_ptr<OutputCapture>> OutputCapture::start() {
-  std::unique_ptr<OutputCapture> capture(new OutputCapture);
+Result<std::unique_ptr<OutputCapture>> OutputCapture::start(std::FILE* stream) {
+  std::unique_ptr<OutputCapture> capture(new OutputCapture(stream));
+  const int descriptor = ::fileno(stream);
   int output[2];
   if (::pipe2(output, O_CLOEXEC) != 0) {
     return fail(ErrorKind::kInternal,
@@ -21,16 +22,16 @@ Result<std::unique_ptr<OutputCapture>> OutputCapture::start() {
   }
   capture->read_fd_ = output[0];
   ::fcntl(output[0], F_SETFL, O_NONBLOCK);
-  capture->original_fd_ = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
-  std::fflush(stdout);
-  const bool replaced = ::dup2(output[1], STDOUT_FILENO) >= 0;
+  capture->original_fd_ = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 10);
+  std::fflush(stream);
+  const bool replaced = ::dup2(output[1], descriptor) >= 0;
   ::close(output[1]);
   if (!replaced || ::pipe2(capture->stop_fds_, O_CLOEXEC) != 0) {
     return fail(ErrorKind::kInternal,
-                std::string("Standard output could not be replaced: ") + std::strerror(errno) + ".");
+                std::string("A standard stream could not be replaced: ") + std::strerror(errno) + ".");
   }
   // Drivers write through stdio; what stays in its buffer would come too late.
-  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  std::setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
   capture->reader_ = std::thread([self = capture.get()] { self->drain(); });
   return capture;
 }
@@ -42,15 +43,15 @@ OutputCapture::~OutputCapture() {
     ::close(stop_fds_[0]);
   }
   if (original_fd_ >= 0) {
-    std::fflush(stdout);
-    ::dup2(original_fd_, STDOUT_FILENO);
+    std::fflush(stream_);
+    ::dup2(original_fd_, ::fileno(stream_));
     ::close(original_fd_);
   }
   if (read_fd_ >= 0) ::close(read_fd_);
 }
 
 std::string OutputCapture::take() {
-  std::fflush(stdout);
+  std::fflush(stream_);
   std::lock_guard lock(mutex_);
   read_all_locked();
   return std::exchange(pending_, {});

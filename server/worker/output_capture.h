@@ -1,7 +1,8 @@
-// What kernels print: drivers write it to the process's standard output, from where it is taken to
-// the client.
+// What kernels print, and what the driver says of kernels that fail: drivers write it to the process's
+// standard output and standard error, from where it is taken to the client.
 #pragma once
 
+#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -11,24 +12,26 @@
 
 namespace outboard::server {
 
-// Replaces descriptor 1 of this process for good.
+// Replaces the descriptor of a stream of this process for good.
 class OutputCapture {
  public:
   // More than this is dropped until it is taken: a kernel that prints without end must not fill the
   // server's memory, and a full pipe would block the driver.
   static constexpr size_t kMaxBytes = 4 << 20;
 
-  static Result<std::unique_ptr<OutputCapture>> start();
+  // stdout or stderr. Whoever else writes there has to use another descriptor from then on.
+  static Result<std::unique_ptr<OutputCapture>> start(std::FILE* stream);
   ~OutputCapture();
 
-  // Everything that was printed before the call and not taken yet. Any thread.
+  // Everything that was written before the call and not taken yet. Any thread.
   std::string take();
 
  private:
-  OutputCapture() = default;
+  explicit OutputCapture(std::FILE* stream) : stream_(stream) {}
   void drain();
   void read_all_locked();
 
+  std::FILE* const stream_;
   int read_fd_ = -1;
   int original_fd_ = -1;
   int stop_fds_[2] = {-1, -1};

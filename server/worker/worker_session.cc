@@ -271,14 +271,16 @@ void WorkerSession::keep_deferred(DeferredError error) {
   if (deferred_.result == CUDA_SUCCESS) deferred_ = error;
 }
 
-// Kernels' output becomes visible when the program waits for the device, as CUDA promises.
+// Kernels' output, and what the driver says of them, becomes visible when the program waits for the device,
+// as CUDA promises.
 void WorkerSession::forward_output() {
-  if (!config_.take_output) return;
-  std::string output = config_.take_output();
-  for (size_t at = 0; at < output.size(); at += limits::kNoticeOutputBytes) {
-    outbox_.add_notice(
-        {.kind = wire::Notice::Kind::kDeviceOutput, .text = output.substr(at, limits::kNoticeOutputBytes)});
-  }
+  const auto forward = [this](const std::function<std::string()>& take, wire::Notice::Kind kind) {
+    const std::string output = take ? take() : std::string();
+    for (size_t at = 0; at < output.size(); at += limits::kNoticeOutputBytes)
+      outbox_.add_notice({.kind = kind, .text = output.substr(at, limits::kNoticeOutputBytes)});
+  };
+  forward(config_.take_output, wire::Notice::Kind::kDeviceOutput);
+  forward(config_.take_errors, wire::Notice::Kind::kDeviceErrors);
 }
 
 void WorkerSession::tell_client(std::string sentence) {

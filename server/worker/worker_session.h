@@ -37,6 +37,8 @@ struct SessionConfig {
   std::function<void(std::vector<wire::DeviceSnapshot>&)> read_sensors;
   // What kernels have printed since it was last asked; empty function: nobody listens.
   std::function<std::string()> take_output;
+  // The same of what the driver has written to standard error: texts of failed assertions.
+  std::function<std::string()> take_errors;
   // Called just before the welcome is sent: from then on nobody else may answer the hello.
   std::function<void(uint32_t devices)> on_welcome;
   // Threads for calls that wait; as many threads of the client can wait at the same time without

@@ -310,6 +310,17 @@ TEST(WorkerSession, WhatKernelsPrintComesBeforeTheWaitEnds) {
   EXPECT_EQ(client.notices()[0].text, "hello from thread 0\n");
 }
 
+TEST(WorkerSession, WhatTheDriverSaysOfFailedKernelsComesBeforeTheWaitEnds) {
+  FakeDriver driver;
+  SessionConfig config;
+  config.take_errors = [] { return std::string("a.cu:3: kernel: Assertion `x` failed.\n"); };
+  ScriptedClient client(driver.api(), config);
+  client.call(wire::StreamSynchronizeRequest{.hStream = {}});
+  ASSERT_EQ(client.notices().size(), 1u);
+  EXPECT_EQ(client.notices()[0].kind, wire::Notice::Kind::kDeviceErrors);
+  EXPECT_EQ(client.notices()[0].text, "a.cu:3: kernel: Assertion `x` failed.\n");
+}
+
 TEST(WorkerSession, EndsAreToldApart) {
   FakeDriver driver;
   {

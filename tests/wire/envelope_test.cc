@@ -26,6 +26,7 @@ std::vector<Envelope> one_of_each() {
   add(Goodbye{false, ErrorKind::kProtocolViolation, "The frame was not one."});
   add(Notice{Notice::Kind::kMessage, "A sentence.", 0});
   add(Notice{Notice::Kind::kDeviceOutput, std::string("hello\n\0world", 12), 0});
+  add(Notice{Notice::Kind::kDeviceErrors, "an assertion failed\n", 0});
   add(Notice{Notice::Kind::kHostFunction, "", 77});
   add(Notice{Notice::Kind::kHostFunctionGone, "", 78});
   add(Notice{Notice::Kind::kDriverLog, "The driver says so.", 1});
