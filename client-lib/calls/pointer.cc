@@ -60,6 +60,11 @@ CUresult answer(const Known& known, CUpointer_attribute attribute, uint64_t addr
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: return store(data, CUdeviceptr{range.base});
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: return store(data, static_cast<size_t>(range.bytes));
     case CU_POINTER_ATTRIBUTE_MAPPED: return store(data, flag(true));
+    // Of device memory the server's driver says it.
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
+      return range.is_host() ? store(data, flag(false)) : CUDA_ERROR_NOT_FOUND;
     default: return CUDA_ERROR_NOT_FOUND;
   }
 }

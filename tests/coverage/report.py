@@ -3,6 +3,12 @@
 
 The evidence is what the client's library wrote while the programs ran: a folder with one file for
 each program (see client-lib/shim/call_log.h). Names that no program has called are listed at the end.
+
+Programs are what counts here. Besides, whatever a program does, the tests that are generated from the
+registry try each generated call (null pointers, foreign and dead handles, unknown devices and enumerators,
+broken conditions, a missing context, errors and malformed replies of the server), and each command of the
+worker (every truncation, unknown handles, a driver that lacks the call). NVML is not part of this report:
+tests/nvml looks for every name of NVML 13 and calls what is served.
 """
 import argparse
 import pathlib
@@ -66,11 +72,15 @@ def main():
     for name, mode, programs in table:
         print(f"{name:<{width}}  {mode:<11}  {programs}")
     missing = [(name, mode) for name, mode, programs in table if programs == "-"]
-    print(f"\n{len(names)} names, {len(names) - len(missing)} called by a program, {len(missing)} by none:")
+    print(f"\n{len(names)} names, {len(names) - len(missing)} called by a program, {len(missing)} by none"
+          f"{':' if missing else '.'}")
     for mode in ("generated", "custom", "local", "unsupported"):
         of_mode = [name for name, its_mode in missing if its_mode == mode]
         if of_mode:
             print(f"  {mode}, {len(of_mode)}: {' '.join(of_mode)}")
+    generated = [call for call in model.registry.calls if call.mode == "generated" and not call.same_as]
+    print(f"Besides, tests that are generated from the registry try each of the {len(generated)} generated calls and each"
+          f" of the {len(model.registry.messages)} commands of the worker, right and wrong; they are not counted above.")
     return 0
 
 

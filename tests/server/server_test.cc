@@ -11,9 +11,11 @@
 #include <thread>
 
 #include "protocol/transport/connect.h"
+#include "protocol/wire/commands.h"
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/frame.h"
 #include "protocol/wire/handshake.h"
+#include "protocol/wire/messages_stream_gen.h"
 
 namespace outboard::server {
 namespace {
@@ -166,6 +168,32 @@ TEST_F(ServerTest, AWorkerThatCrashesBeforeTheWelcomeBecomesARefusal) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kInternal);
   EXPECT_NE(refused.error().message.find("killed by signal 11"), std::string::npos)
       << refused.error().message;
+}
+
+// The text belongs to the program, and arrives before the answer to the wait that it explains.
+TEST_F(ServerTest, WhatTheDriverWritesToStandardErrorReachesTheClient) {
+  ASSERT_TRUE(start());
+  auto transport = connect();
+  wire::FrameReceiver receiver(*transport);
+  ASSERT_TRUE(greet(*transport));
+  wire::Writer body;
+  wire::StreamSynchronizeRequest{}.encode(body);
+  wire::CommandWriter command;
+  command.append(
+      {.opcode = wire::Opcode::kStreamSynchronize, .wants_reply = true, .context = {}, .capture_mode = 0},
+      body.view(), 0);
+  const wire::Envelope envelope{
+      .first_sequence = 1, .command_count = 1, .acknowledged = 0, .kind = wire::CommandsFrame{}};
+  ASSERT_TRUE(wire::FrameSender(*transport).send(envelope, command.view()));
+  std::string heard;
+  while (true) {
+    const auto frame = receiver.receive();
+    ASSERT_TRUE(frame) << frame.error().message;
+    const auto* notice = frame->envelope.as<wire::Notice>();
+    if (notice != nullptr && notice->kind == wire::Notice::Kind::kDeviceErrors) heard += notice->text;
+    if (frame->envelope.as<wire::RepliesFrame>() != nullptr) break;
+  }
+  EXPECT_EQ(heard, "tiny.cu:1: kernel: Assertion `false` failed.\n");
 }
 
 TEST_F(ServerTest, SaysWhyItCannotStart) {

@@ -15,6 +15,16 @@ std::vector<uint32_t> numbers(size_t count, uint32_t first) {
   return values;
 }
 
+unsigned flag_of(CUpointer_attribute attribute, CUdeviceptr address) {
+  unsigned value = 99;
+  MUST(DRIVER(cuPointerGetAttribute)(&value, attribute, address));
+  void* data[] = {&value};
+  const unsigned alone = std::exchange(value, 77);
+  MUST(DRIVER(cuPointerGetAttributes)(1, &attribute, data, address));
+  EXPECT(value == alone);
+  return alone;
+}
+
 void check_pinned() {
   void* memory = nullptr;
   MUST(DRIVER(cuMemAllocHost_v2)(&memory, 3000));
@@ -23,6 +33,10 @@ void check_pinned() {
   MUST(DRIVER(cuMemHostGetFlags)(&flags, memory));
   EXPECT((flags & CU_MEMHOSTALLOC_DEVICEMAP) != 0 && (flags & CU_MEMHOSTALLOC_WRITECOMBINED) == 0);
   MUST(DRIVER(cuMemHostGetFlags)(&flags, static_cast<char*>(memory) + 2999));
+  for (CUpointer_attribute what :
+       {CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE,
+        CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE})
+    EXPECT(flag_of(what, reinterpret_cast<CUdeviceptr>(memory)) == 0);
   const CUdeviceptr device = upload(std::vector<uint8_t>(3000, 1));
   MUST(DRIVER(cuMemcpyHtoDAsync_v2)(device, memory, 3000, g_stream));
   MUST(DRIVER(cuStreamSynchronize)(g_stream));
@@ -44,16 +58,6 @@ void check_pinned() {
   EXPECT_ERROR(CUDA_ERROR_INVALID_VALUE, DRIVER(cuMemHostGetFlags)(&flags, own.data()));
   MUST(DRIVER(cuMemHostUnregister)(own.data()));
   std::printf("pinned memory done\n");
-}
-
-unsigned flag_of(CUpointer_attribute attribute, CUdeviceptr address) {
-  unsigned value = 99;
-  MUST(DRIVER(cuPointerGetAttribute)(&value, attribute, address));
-  void* data[] = {&value};
-  const unsigned alone = std::exchange(value, 77);
-  MUST(DRIVER(cuPointerGetAttributes)(1, &attribute, data, address));
-  EXPECT(value == alone);
-  return alone;
 }
 
 void check_addresses() {

@@ -116,7 +116,19 @@ constexpr Refused kRefused[] = {
     REFUSED(cuTexRefSetAddress2D),
 };
 
+// Sharing by file descriptors and the like. Drivers may have it; given nothing, they refuse.
+constexpr Refused kShares[] = {
+    REFUSED(cuMemExportToShareableHandle),
+    REFUSED(cuMemImportFromShareableHandle),
+    REFUSED(cuMemGetHandleForAddressRange),
+    REFUSED(cuMemPoolExportToShareableHandle),
+    REFUSED(cuMemPoolImportFromShareableHandle),
+    REFUSED(cuMemPoolExportPointer),
+    REFUSED(cuMemPoolImportPointer),
+};
+
 void check_all() {
+  for (const Refused& one : kShares) EXPECT(one.call() != CUDA_SUCCESS);
   for (const Refused& one : kRefused) {
     const CUresult result = one.call();
     std::printf("%s: %s\n", one.name, error_name_of(result));
