@@ -1,58 +1,13 @@
 // Forms of CUDA before 3.2, which hold sizes in 32 bits: those that name no device address. The others
 // cannot be served: a 64-bit device has no memory below 4 GiB.
-#include <algorithm>
-#include <cstdint>
-
+#include "protocol/abi/superseded.h"
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/session/client.h"
 
 namespace outboard::client::calls {
-namespace {
 
-// What does not fit reads as the largest number, as memory of more than 4 GiB did then.
-unsigned narrow(size_t value) { return static_cast<unsigned>(std::min<size_t>(value, UINT32_MAX)); }
-
-// Device addresses of 32 bits are passed on as well: no memory lies there, and the copy says so.
-template <typename To, typename From>
-void widen_sides(const From& from, To* to) {
-  to->srcXInBytes = from.srcXInBytes;
-  to->srcY = from.srcY;
-  to->srcMemoryType = from.srcMemoryType;
-  to->srcHost = from.srcHost;
-  to->srcDevice = from.srcDevice;
-  to->srcArray = from.srcArray;
-  to->srcPitch = from.srcPitch;
-  to->dstXInBytes = from.dstXInBytes;
-  to->dstY = from.dstY;
-  to->dstMemoryType = from.dstMemoryType;
-  to->dstHost = from.dstHost;
-  to->dstDevice = from.dstDevice;
-  to->dstArray = from.dstArray;
-  to->dstPitch = from.dstPitch;
-  to->WidthInBytes = from.WidthInBytes;
-  to->Height = from.Height;
-}
-
-CUDA_MEMCPY2D widen(const CUDA_MEMCPY2D_v1& from) {
-  CUDA_MEMCPY2D to{};
-  widen_sides(from, &to);
-  return to;
-}
-
-CUDA_MEMCPY3D widen(const CUDA_MEMCPY3D_v1& from) {
-  CUDA_MEMCPY3D to{};
-  widen_sides(from, &to);
-  to.srcZ = from.srcZ;
-  to.srcLOD = from.srcLOD;
-  to.srcHeight = from.srcHeight;
-  to.dstZ = from.dstZ;
-  to.dstLOD = from.dstLOD;
-  to.dstHeight = from.dstHeight;
-  to.Depth = from.Depth;
-  return to;
-}
-
-}  // namespace
+using abi::narrow;
+using abi::widen;
 
 CUresult cuMemGetInfo(Client& client, unsigned int* free, unsigned int* total) {
   if (free == nullptr || total == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -71,16 +26,13 @@ CUresult cuMemAllocHost(Client& client, void** pp, unsigned int bytesize) {
 
 CUresult cuArrayCreate(Client& client, CUarray* pHandle, const CUDA_ARRAY_DESCRIPTOR_v1* pAllocateArray) {
   if (pAllocateArray == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_ARRAY_DESCRIPTOR descriptor{pAllocateArray->Width, pAllocateArray->Height,
-                                         pAllocateArray->Format, pAllocateArray->NumChannels};
+  const CUDA_ARRAY_DESCRIPTOR descriptor = widen(*pAllocateArray);
   return cuArrayCreate_v2(client, pHandle, &descriptor);
 }
 
 CUresult cuArray3DCreate(Client& client, CUarray* pHandle, const CUDA_ARRAY3D_DESCRIPTOR_v1* pAllocateArray) {
   if (pAllocateArray == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  const CUDA_ARRAY3D_DESCRIPTOR descriptor{pAllocateArray->Width,       pAllocateArray->Height,
-                                           pAllocateArray->Depth,       pAllocateArray->Format,
-                                           pAllocateArray->NumChannels, pAllocateArray->Flags};
+  const CUDA_ARRAY3D_DESCRIPTOR descriptor = widen(*pAllocateArray);
   return cuArray3DCreate_v2(client, pHandle, &descriptor);
 }
 
@@ -89,8 +41,7 @@ CUresult cuArrayGetDescriptor(Client& client, CUDA_ARRAY_DESCRIPTOR_v1* pArrayDe
   CUDA_ARRAY_DESCRIPTOR descriptor{};
   const CUresult result = cuArrayGetDescriptor_v2(client, &descriptor, hArray);
   if (result != CUDA_SUCCESS) return result;
-  *pArrayDescriptor = {narrow(descriptor.Width), narrow(descriptor.Height), descriptor.Format,
-                       descriptor.NumChannels};
+  *pArrayDescriptor = narrow(descriptor);
   return CUDA_SUCCESS;
 }
 
@@ -100,8 +51,7 @@ CUresult cuArray3DGetDescriptor(Client& client, CUDA_ARRAY3D_DESCRIPTOR_v1* pArr
   CUDA_ARRAY3D_DESCRIPTOR descriptor{};
   const CUresult result = cuArray3DGetDescriptor_v2(client, &descriptor, hArray);
   if (result != CUDA_SUCCESS) return result;
-  *pArrayDescriptor = {narrow(descriptor.Width), narrow(descriptor.Height), narrow(descriptor.Depth),
-                       descriptor.Format,        descriptor.NumChannels,    descriptor.Flags};
+  *pArrayDescriptor = narrow(descriptor);
   return CUDA_SUCCESS;
 }
 
