@@ -32,6 +32,10 @@ std::optional<unsigned>* sensor_of(Sensors& sensors, int32_t id) {
     case wire::Sensor::kSmClockMhz: return &sensors.sm_clock_mhz;
     case wire::Sensor::kMemoryClockMhz: return &sensors.memory_clock_mhz;
     case wire::Sensor::kPerformanceState: return &sensors.performance_state;
+    case wire::Sensor::kShutdownTemperatureC: return &sensors.shutdown_c;
+    case wire::Sensor::kSlowdownTemperatureC: return &sensors.slowdown_c;
+    case wire::Sensor::kMaxMemoryTemperatureC: return &sensors.max_memory_c;
+    case wire::Sensor::kMaxDeviceTemperatureC: return &sensors.max_device_c;
   }
   return nullptr;
 }

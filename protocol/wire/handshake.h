@@ -72,6 +72,11 @@ enum class Sensor : int32_t {
   kSmClockMhz = 7,
   kMemoryClockMhz = 8,
   kPerformanceState = 9,
+  // Temperatures at which a device protects itself.
+  kShutdownTemperatureC = 10,
+  kSlowdownTemperatureC = 11,
+  kMaxMemoryTemperatureC = 12,
+  kMaxDeviceTemperatureC = 13,
 };
 
 // A process of the client's own user and machine that uses devices of the server.

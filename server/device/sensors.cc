@@ -33,6 +33,10 @@ constexpr PlainSensor kPlain[] = {{Sensor::kPowerMilliwatts, "nvmlDeviceGetPower
                                   {Sensor::kPerformanceState, "nvmlDeviceGetPerformanceState"}};
 constexpr SelectedSensor kSelected[] = {
     {Sensor::kTemperatureC, "nvmlDeviceGetTemperature", 0},
+    {Sensor::kShutdownTemperatureC, "nvmlDeviceGetTemperatureThreshold", nvml::kThresholdShutdown},
+    {Sensor::kSlowdownTemperatureC, "nvmlDeviceGetTemperatureThreshold", nvml::kThresholdSlowdown},
+    {Sensor::kMaxMemoryTemperatureC, "nvmlDeviceGetTemperatureThreshold", nvml::kThresholdMaxMemory},
+    {Sensor::kMaxDeviceTemperatureC, "nvmlDeviceGetTemperatureThreshold", nvml::kThresholdMaxDevice},
     {Sensor::kSmClockMhz, "nvmlDeviceGetClockInfo", nvml::kClockSm},
     {Sensor::kMemoryClockMhz, "nvmlDeviceGetClockInfo", nvml::kClockMemory}};
 

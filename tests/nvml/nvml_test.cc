@@ -245,6 +245,7 @@ TEST(RemoteSource, SensorsAndProcessesAreTheServers) {
         wire::WelcomeInfo welcome = a_welcome(1);
         welcome.devices.push_back(welcome.devices[0]);
         welcome.devices[1].sensors = {{static_cast<int32_t>(wire::Sensor::kTemperatureC), 51},
+                                      {static_cast<int32_t>(wire::Sensor::kSlowdownTemperatureC), 90},
                                       {static_cast<int32_t>(wire::Sensor::kBusyPercent), -3},
                                       {9999, 7}};  // of a later version
         welcome.processes = {{10, "a", 0, 100}, {11, "b", 1, 200}, {12, "c", 7, 300}};
@@ -256,6 +257,7 @@ TEST(RemoteSource, SensorsAndProcessesAreTheServers) {
   const auto sensors = (*source)->sensors(1);
   ASSERT_TRUE(sensors);
   EXPECT_EQ(sensors->temperature_c, 51u);
+  EXPECT_EQ(sensors->slowdown_c, 90u);
   EXPECT_EQ(sensors->busy_percent, 0u) << "negative shares do not exist";
   EXPECT_FALSE(sensors->power_milliwatts);
   const auto processes = (*source)->processes(1);

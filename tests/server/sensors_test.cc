@@ -25,6 +25,10 @@ Return find_device(const char* uuid, Device** device) {
 }
 Return utilization(Device*, nvml::Utilization* busy) { return *busy = {30, 20}, Return::kSuccess; }
 Return temperature(Device*, int, unsigned* value) { return *value = 55, Return::kSuccess; }
+Return threshold(Device*, int which, unsigned* value) {
+  if (which == nvml::kThresholdMaxMemory) return Return::kNotSupported;
+  return *value = 90 + static_cast<unsigned>(which), Return::kSuccess;
+}
 Return power(Device*, unsigned*) { return Return::kNotSupported; }
 Return clock_info(Device*, int type, unsigned* value) {
   return *value = type == 1 ? 1400 : 900, Return::kSuccess;
@@ -56,6 +60,7 @@ class SensorsTest : public testing::Test {
       {"nvmlDeviceGetHandleByUUID", reinterpret_cast<void*>(&find_device)},
       {"nvmlDeviceGetUtilizationRates", reinterpret_cast<void*>(&utilization)},
       {"nvmlDeviceGetTemperature", reinterpret_cast<void*>(&temperature)},
+      {"nvmlDeviceGetTemperatureThreshold", reinterpret_cast<void*>(&threshold)},
       {"nvmlDeviceGetPowerUsage", reinterpret_cast<void*>(&power)},
       {"nvmlDeviceGetClockInfo", reinterpret_cast<void*>(&clock_info)}};
   std::vector<wire::DeviceSnapshot> devices_{2};
@@ -63,7 +68,8 @@ class SensorsTest : public testing::Test {
 
 TEST_F(SensorsTest, WhatTheLibraryKnowsOfADevice) {
   read();
-  const std::vector<wire::AttributeValue> expected{{1, 30}, {2, 20}, {3, 55}, {7, 1400}, {8, 900}};
+  const std::vector<wire::AttributeValue> expected{{1, 30},  {2, 20},  {3, 55},   {10, 90},
+                                                   {11, 91}, {13, 93}, {7, 1400}, {8, 900}};
   EXPECT_EQ(devices_[0].sensors, expected);
   EXPECT_TRUE(devices_[1].sensors.empty());
   EXPECT_EQ(g_shutdowns, 1);

@@ -1,4 +1,6 @@
 // NVML's functions that measure: utilisation, temperature, power, clocks.
+#include <iterator>
+
 #include "protocol/abi/nvml/exports.h"
 
 using outboard::nvml::Device;
@@ -43,6 +45,16 @@ NVML_API Return nvmlDeviceGetUtilizationRates(Device* device, Utilization* rates
 NVML_API Return nvmlDeviceGetTemperature(Device* device, int sensor, unsigned* celsius) {
   if (sensor != 0) return with_device(device, [](const Device&) { return Return::kInvalidArgument; });
   return give_sensor(device, &Sensors::temperature_c, celsius);
+}
+
+NVML_API Return nvmlDeviceGetTemperatureThreshold(Device* device, int threshold, unsigned* celsius) {
+  constexpr std::optional<unsigned> Sensors::* kKnown[] = {&Sensors::shutdown_c, &Sensors::slowdown_c,
+                                                           &Sensors::max_memory_c, &Sensors::max_device_c};
+  if (threshold < 0 || threshold >= outboard::nvml::kThresholds)
+    return with_device(device, [](const Device&) { return Return::kInvalidArgument; });
+  if (static_cast<size_t>(threshold) >= std::size(kKnown))
+    return with_device(device, [](const Device&) { return Return::kNotSupported; });
+  return give_sensor(device, kKnown[threshold], celsius);
 }
 
 NVML_API Return nvmlDeviceGetPowerUsage(Device* device, unsigned* milliwatts) {

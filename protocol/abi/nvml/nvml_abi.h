@@ -96,6 +96,10 @@ struct Process {  // nvmlProcessInfo_t as of v2 and v3
 };
 static_assert(sizeof(Process) == 24);
 
+// nvmlTemperatureThresholds_t; those from 4 on are of single makers' boards.
+inline constexpr int kThresholdShutdown = 0, kThresholdSlowdown = 1, kThresholdMaxMemory = 2,
+                     kThresholdMaxDevice = 3, kThresholds = 8;
+
 inline constexpr int kClockSm = 1, kClockMemory = 2, kClockVideo = 3;  // nvmlClockType_t; 0: graphics
 
 inline constexpr unsigned kValueUnsigned = 1;  // NVML_VALUE_TYPE_UNSIGNED_INT

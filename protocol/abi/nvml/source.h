@@ -43,6 +43,7 @@ struct Sensors {
   std::optional<unsigned> power_milliwatts, power_limit_milliwatts;
   std::optional<unsigned> sm_clock_mhz, memory_clock_mhz;
   std::optional<unsigned> performance_state;
+  std::optional<unsigned> shutdown_c, slowdown_c, max_memory_c, max_device_c;  // temperatures
 };
 
 // Threads: every member may be called from any thread.
