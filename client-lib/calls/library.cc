@@ -96,12 +96,15 @@ CUresult cuLibraryUnload(Client& client, CUlibrary library) {
   // First the command: numbers are used again as soon as they are forgotten.
   const CUresult result = client.post(wire::UnloadModuleRequest{module->handle, 1});
   for (const auto& [context, handle] : module->modules_by_context) {
-    if (ModuleInfo* of_context = find_module(client, to_application<CUmodule>(handle)))
-      forget_names(client, *of_context);
+    ModuleInfo* of_context = find_module(client, to_application<CUmodule>(handle));
+    if (of_context == nullptr) continue;  // it went with its context
+    forget_names(client, *of_context);
     client.forget_handle(HandleKind::kModule, handle);
+    client.modules().retire(*of_context);
   }
   forget_names(client, *module);
   client.forget_handle(HandleKind::kLibrary, module->handle);
+  client.modules().retire(*module);
   return result;
 }
 
@@ -164,6 +167,7 @@ CUresult cuLibraryGetModule(Client& client, CUmodule* pMod, CUlibrary library) {
   const CUresult result = client.call(wire::LibraryGetModuleRequest{info->handle, module->handle}, reply);
   if (result != CUDA_SUCCESS) {
     client.forget_handle(HandleKind::kModule, module->handle);
+    client.modules().retire(*module);
     return result;
   }
   list_functions(client, *info, *module);

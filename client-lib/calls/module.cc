@@ -59,6 +59,7 @@ CUresult cuModuleUnload(Client& client, CUmodule hmod) {
   const CUresult result = client.post(wire::UnloadModuleRequest{module->handle, 0});
   forget_names(client, *module);
   client.forget_handle(HandleKind::kModule, module->handle);
+  client.modules().retire(*module);
   return result;
 }
 

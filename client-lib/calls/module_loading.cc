@@ -149,6 +149,7 @@ CUresult load(Client& client, const LoadArguments& arguments, uint64_t* handle) 
   module->kind = arguments.kind;
   if (const CUresult result = client.create_handle_with(arguments.kind, module, &request.module);
       result != CUDA_SUCCESS) {
+    client.modules().retire(*module);
     return result;
   }
   wire::LoadModuleReply reply;
@@ -157,6 +158,7 @@ CUresult load(Client& client, const LoadArguments& arguments, uint64_t* handle) 
   arguments.jit.write_logs(reply.info_log, reply.error_log);
   if (result != CUDA_SUCCESS) {
     client.forget_handle(arguments.kind, request.module);
+    client.modules().retire(*module);
     if (!reply.error_log.empty()) {
       client.log().info(
           text("The server cannot load an image: ", printable(reply.error_log, limits::kMessageBytes)));
@@ -164,7 +166,7 @@ CUresult load(Client& client, const LoadArguments& arguments, uint64_t* handle) 
     return result;
   }
   module->handle = request.module;
-  if (arguments.kind == HandleKind::kModule) module->context = client.thread().current();
+  if (arguments.kind == HandleKind::kModule) module->context = client.owning_context();
   module->enumerated = reply.enumerated;
   for (const wire::FunctionDescription& description : reply.functions) {
     describe(client.modules(), *module, description);

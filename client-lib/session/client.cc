@@ -230,7 +230,10 @@ ContextInfo* Client::add_context(Handle handle, uint32_t server_ordinal, uint32_
 void Client::drop_objects_of(ContextInfo& context) {
   export_tables_->storage().drop_context(
       reinterpret_cast<const void*>(handle_value(HandleKind::kContext, context.handle)));
-  handles_.destroy_owned_by(context.handle.index, [](HandleKind, Handle, void*) {});
+  handles_.destroy_owned_by(context.handle.index, [this](HandleKind kind, Handle, void* payload) {
+    if (kind == HandleKind::kModule && payload != nullptr)
+      modules_.retire(*static_cast<ModuleInfo*>(payload));
+  });
   device_memory_.remove_context(context.handle, [this](const MemoryRange& range) {
     if (range.kind == MemoryKind::kManaged) (void)mirrors_.remove(range.base);
   });

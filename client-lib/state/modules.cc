@@ -3,17 +3,21 @@
 namespace outboard::client {
 
 ModuleInfo* ModuleStore::new_module() {
+  auto made = std::make_unique<ModuleInfo>();
+  ModuleInfo* module = made.get();
   std::lock_guard lock(mutex_);
-  modules_.push_back(std::make_unique<ModuleInfo>());
-  return modules_.back().get();
+  modules_[module].module = std::move(made);
+  return module;
 }
 
 FunctionInfo* ModuleStore::new_function(ModuleInfo& module, std::string name) {
   FunctionInfo* function = nullptr;
   {
     std::lock_guard lock(mutex_);
-    functions_.push_back(std::make_unique<FunctionInfo>());
-    function = functions_.back().get();
+    auto& functions = modules_[&module].functions;
+    functions.push_back(std::make_unique<FunctionInfo>());
+    function = functions.back().get();
+    ++functions_;
   }
   function->name = std::move(name);
   function->module = &module;
@@ -25,8 +29,8 @@ FunctionInfo* ModuleStore::new_function(ModuleInfo& module, std::string name) {
 
 FunctionInfo* ModuleStore::adopt_function(wire::Handle handle) {
   std::lock_guard lock(mutex_);
-  functions_.push_back(std::make_unique<FunctionInfo>());
-  FunctionInfo* function = functions_.back().get();
+  adopted_functions_.push_back(std::make_unique<FunctionInfo>());
+  FunctionInfo* function = adopted_functions_.back().get();
   function->handle = handle;
   adopted_[handle.index] = function;
   return function;
@@ -50,8 +54,30 @@ FunctionInfo* ModuleStore::copy_function(const FunctionInfo& kernel) {
     if (const auto value = kernel.attributes.get(id)) copy->attributes.set(id, *value);
   }
   std::lock_guard lock(mutex_);
-  functions_.push_back(std::move(copy));
-  return functions_.back().get();
+  auto& functions = modules_[kernel.module].functions;
+  functions.push_back(std::move(copy));
+  ++functions_;
+  return functions.back().get();
+}
+
+void ModuleStore::retire(ModuleInfo& module) {
+  std::lock_guard lock(mutex_);
+  const auto found = modules_.find(&module);
+  if (found == modules_.end()) return;  // by another thread that unloads it too
+  retired_functions_ += found->second.functions.size();
+  retired_.push_back(std::move(found->second));
+  modules_.erase(found);
+  // A module without functions counts as one that has some.
+  while (retired_functions_ > kKeptFunctions || retired_.size() > kKeptFunctions) {
+    retired_functions_ -= retired_.front().functions.size();
+    functions_ -= retired_.front().functions.size();
+    retired_.pop_front();
+  }
+}
+
+size_t ModuleStore::functions() {
+  std::lock_guard lock(mutex_);
+  return functions_ + adopted_functions_.size();
 }
 
 }  // namespace outboard::client

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,8 +44,8 @@ struct FunctionAttributes {
   }
 };
 
-// Never freed before its client: a launch that races with an unload reads stale data, not freed
-// memory.
+// Outlives its module for a while: a launch that races with an unload reads stale data, not freed
+// memory. See ModuleStore::retire.
 struct FunctionInfo {
   std::string name;
   ModuleInfo* module = nullptr;
@@ -80,24 +81,39 @@ struct ModuleInfo {
   std::map<uint32_t, wire::Handle> modules_by_context;  // what cuLibraryGetModule gave
 };
 
-// Owner of all infos; see FunctionInfo for why nothing is freed early. Memory is bounded by what
-// the program loads, which is code of its own.
+// Owner of all infos. Memory is bounded by the code that the program has loaded, and a little more.
 class ModuleStore {
  public:
+  // So many functions of modules that are gone are kept, the latest.
+  static constexpr size_t kKeptFunctions = 4096;
+
   ModuleInfo* new_module();
   // Enters it into the module's lists; the caller holds module.mutex or is the only one who knows it.
   FunctionInfo* new_function(ModuleInfo& module, std::string name);
   // What is known of a kernel, for its function in a context; in no list.
   FunctionInfo* copy_function(const FunctionInfo& kernel);
+  // The module is unloaded, and nobody finds it or its functions any more. Who found one just before may
+  // still look at it; it is freed when enough others have gone the same way.
+  void retire(ModuleInfo& module);
   // Of a function that the server named: the one behind a kernel of a captured graph.
   FunctionInfo* adopt_function(wire::Handle handle);
   // Null for handles of other kinds, and for functions that nobody asked about.
   FunctionInfo* adopted_function(wire::Handle handle);
 
+  // All that there are, those of modules that are gone included.
+  size_t functions();
+
  private:
+  struct Owned {
+    std::unique_ptr<ModuleInfo> module;
+    std::vector<std::unique_ptr<FunctionInfo>> functions;
+  };
+
   std::mutex mutex_;
-  std::vector<std::unique_ptr<ModuleInfo>> modules_;
-  std::vector<std::unique_ptr<FunctionInfo>> functions_;
+  std::unordered_map<const ModuleInfo*, Owned> modules_;
+  std::deque<Owned> retired_;  // oldest first
+  size_t functions_ = 0, retired_functions_ = 0;
+  std::vector<std::unique_ptr<FunctionInfo>> adopted_functions_;
   std::map<uint32_t, FunctionInfo*> adopted_;  // by the handle's index
 };
 

@@ -121,6 +121,8 @@ void FakeDriver::install() {
     *function = reinterpret_cast<CUfunction>(self().next_handle_++);
     return self().note(std::string("cuModuleGetFunction ") + name);
   };
+  api_.cuModuleUnload = [](CUmodule) { return self().note("cuModuleUnload"); };
+  api_.cuDevicePrimaryCtxReset_v2 = [](CUdevice) { return self().note("cuDevicePrimaryCtxReset"); };
   api_.cuLaunchKernel = [](CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                            CUstream, void**, void** extra) {
     std::lock_guard lock(self().mutex_);

@@ -6,6 +6,7 @@
 #include "protocol/wire/messages_launch_gen.h"
 #include "protocol/wire/messages_memory_gen.h"
 #include "protocol/wire/messages_module_gen.h"
+#include "protocol/wire/messages_primary_context_gen.h"
 #include "protocol/wire/messages_stream_gen.h"
 #include "tests/server/scripted_client.h"
 
@@ -319,6 +320,25 @@ TEST(WorkerSession, WhatTheDriverSaysOfFailedKernelsComesBeforeTheWaitEnds) {
   ASSERT_EQ(client.notices().size(), 1u);
   EXPECT_EQ(client.notices()[0].kind, wire::Notice::Kind::kDeviceErrors);
   EXPECT_EQ(client.notices()[0].text, "a.cu:3: kernel: Assertion `x` failed.\n");
+}
+
+// A client uses numbers again as soon as what they named is gone with something else.
+TEST(WorkerSession, WhatComesAndGoesWithOthersLeavesNothing) {
+  FakeDriver driver;
+  ScriptedClient client(driver.api());
+  for (uint32_t round = 1; round <= 300; ++round) {
+    wire::LoadModuleRequest load = load_module(0);
+    load.module = {1, round};
+    ASSERT_EQ(client.call(load, ptx()).result, CUDA_SUCCESS);
+    for (uint32_t function = 1; function <= 3; ++function)
+      client.send(wire::BindFunctionRequest{load.module, 0, "f", {function, round}}, false);
+    client.send(wire::StreamCreateRequest{.phStream = {1, round}}, false);
+    if (round % 2 == 0) client.send(wire::UnloadModuleRequest{load.module, 0}, false);
+    ASSERT_EQ(client.call(wire::PrimaryContextResetRequest{0}).result, CUDA_SUCCESS);
+    ASSERT_EQ(client.session().totals().objects, 0u) << "round " << round;
+  }
+  EXPECT_EQ(driver.count("cuModuleUnload"), 150u);
+  EXPECT_TRUE(client.leave().orderly);
 }
 
 TEST(WorkerSession, EndsAreToldApart) {

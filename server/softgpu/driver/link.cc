@@ -20,9 +20,7 @@ class LinkState : public Object {
   static constexpr ObjectKind kKind = ObjectKind::kLinkState;
 
   LinkState(unsigned count, CUjit_option* options, void** values)
-      : option_names_(options, options + count),
-        option_values_(values),
-        options(count, option_names_.data(), values) {}
+      : option_names_(options, options + count), options(count, option_names_.data(), values) {}
 
   std::vector<std::string> units;
   bool has_library = false;  // with more in it, perhaps, than the program uses
@@ -30,10 +28,9 @@ class LinkState : public Object {
 
  private:
   std::vector<CUjit_option> option_names_;
-  void** option_values_;  // the caller's: logs and their sizes are written there
 
  public:
-  JitOptions options;
+  JitOptions options;  // its values are the caller's: logs and their sizes are written there
 };
 
 template <typename F>

@@ -404,7 +404,7 @@ void ask_rarities(CUdevice device) {
   SHOW(cuCtxGetDevResource, context, &resource, CU_DEV_RESOURCE_TYPE_SM);
   if (splits) SHOW(cuDevSmResourceSplitByCount, groups, &count, &resource, &rest, 0, 1);
   if (splits) SHOW(cuDevResourceGenerateDesc, &description, &resource, 1);
-  alignas(64) CUtensorMap map{};
+  CUtensorMap map{};
   CUdeviceptr memory = 0;
   MUST(DRIVER(cuMemAlloc_v2)(&memory, 1 << 16));
   auto* global = reinterpret_cast<void*>(static_cast<uintptr_t>(memory));

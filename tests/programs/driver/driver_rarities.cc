@@ -25,7 +25,7 @@ void check_optional(const char* name, bool has_it, CUresult result) {
 
 void check_tensor_maps() {
   const bool has = attribute(CU_DEVICE_ATTRIBUTE_TENSOR_MAP_ACCESS_SUPPORTED) != 0;
-  alignas(64) CUtensorMap map{};
+  CUtensorMap map{};
   const CUdeviceptr memory = upload(std::vector<uint32_t>(1 << 14, 0));
   auto* const global = reinterpret_cast<void*>(static_cast<uintptr_t>(memory));
   const cuuint64_t extents[4] = {64, 8, 8, 2}, strides[3] = {256, 2048, 16384};
