@@ -173,7 +173,12 @@ std::vector<Point> Context::all_tails() {
 
 CUresult Context::synchronize() {
   for (const Point& point : all_tails()) point.wait();
+  return waited();
+}
+
+CUresult Context::waited() {
   environment_->flush_prints();
+  platform_.trim_pools();
   return errors_->code();
 }
 
@@ -183,8 +188,7 @@ CUresult Context::synchronize(const std::shared_ptr<Stream>& stream) {
     for (const Point& point : legacy_order(*stream)) point.wait();
   }
   stream->tail().wait();
-  environment_->flush_prints();
-  return errors_->code();
+  return waited();
 }
 
 CUresult Context::fail(CUresult code, const std::string& message) {

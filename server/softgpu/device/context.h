@@ -84,6 +84,8 @@ class Context : public Object, public std::enable_shared_from_this<Context> {
   // Waits for all streams, prints what kernels printed, and returns the context's error.
   CUresult synchronize();
   CUresult synchronize(const std::shared_ptr<Stream>& stream);
+  // What follows every wait for the device.
+  CUresult waited();
   // Where all streams stand now.
   std::vector<Point> all_tails();
 

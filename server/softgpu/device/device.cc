@@ -64,6 +64,13 @@ CUresult Device::attribute(int id, int* value) const {
              : CUDA_ERROR_INVALID_VALUE;
 }
 
+bool Device::reserve_bytes(uint64_t bytes) {
+  if (state_->reserve(bytes, total_bytes_)) return true;
+  if (!on_shortage) return false;
+  on_shortage();
+  return state_->reserve(bytes, total_bytes_);
+}
+
 CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {
   if (request.bytes == 0 || request.bytes > total_bytes_) {
     return request.bytes == 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_ERROR_OUT_OF_MEMORY;
@@ -72,7 +79,7 @@ CUresult Device::allocate(const MemoryRequest& request, uint64_t* address) {
   // keeps a copy of it elsewhere works by pages.
   const uint64_t align = request.kind == MemoryKind::kManaged ? kPageBytes : kAllocationAlign;
   const uint64_t taken = round_up(request.bytes, align);
-  if (!state_->reserve(taken, total_bytes_)) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (!reserve_bytes(taken)) return CUDA_ERROR_OUT_OF_MEMORY;
   const uint64_t at = arena_->allocate(taken, std::max(align, request.align));
   if (at == 0) {
     state_->release(taken);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -59,8 +60,11 @@ class Device {
   // A name with which other processes can map an allocation of this device until it is freed.
   CUresult share(const Allocation& allocation, SharedName* name);
   // Room in the ledger without an address, for physical memory of the VMM calls.
-  bool reserve_bytes(uint64_t bytes) { return state_->reserve(bytes, total_bytes_); }
+  bool reserve_bytes(uint64_t bytes);
   void release_bytes(uint64_t bytes) { state_->release(bytes); }
+
+  // Asked to give back what is kept without need when memory is short. Set before use.
+  std::function<void()> on_shortage;
 
   SharedState& state() { return *state_; }
   exec::ThreadPool& pool() { return *pool_; }

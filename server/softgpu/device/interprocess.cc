@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/softgpu/device/allocation_table.h"
+#include "server/softgpu/device/device.h"
 #include "server/softgpu/device/limits.h"
 
 namespace outboard::softgpu {
@@ -138,10 +139,12 @@ std::shared_ptr<SharedEvent> SharedEvents::create() {
 
 ImportedMemory::ImportedMemory(AllocationTable& table) : table_(table), next_hint_(kImportBase) {}
 
-CUresult ImportedMemory::open(const SharedName& name, uint64_t context, int device, uint64_t* address) {
+CUresult ImportedMemory::open(const SharedName& name, uint64_t context, const Device& device, uint64_t pool,
+                              uint64_t* address) {
+  const uint64_t owner = pool != 0 ? pool : context;
   std::lock_guard lock(mutex_);
   for (auto& [known, mapping] : mappings_) {
-    if (mapping.name != name || mapping.context != context) continue;
+    if (mapping.name != name || mapping.owner != owner) continue;
     ++mapping.references;
     *address = known;
     return CUDA_SUCCESS;
@@ -154,8 +157,9 @@ CUresult ImportedMemory::open(const SharedName& name, uint64_t context, int devi
   entry.begin = reinterpret_cast<uint64_t>(at) + part.offset_in_page();
   entry.bytes = entry.valid_bytes = part.bytes();
   entry.kind = MemoryKind::kImported;
-  entry.device = device;
+  entry.device = device.ordinal();
   entry.context = context;
+  entry.pool = pool;
   if (!table_.insert(entry)) {
     munmap(at, part.mapped_bytes());
     return CUDA_ERROR_MAP_FAILED;
@@ -163,7 +167,7 @@ CUresult ImportedMemory::open(const SharedName& name, uint64_t context, int devi
   // A hole behind each, so that no index runs from one into the next.
   if (reinterpret_cast<uint64_t>(at) == next_hint_)
     next_hint_ += (part.mapped_bytes() + 2 * kGranuleBytes - 1) / kGranuleBytes * kGranuleBytes;
-  mappings_.emplace(entry.begin, Mapping{name, context, 1, at, part.mapped_bytes()});
+  mappings_.emplace(entry.begin, Mapping{name, owner, 1, at, part.mapped_bytes()});
   *address = entry.begin;
   return CUDA_SUCCESS;
 }
@@ -182,7 +186,7 @@ CUresult ImportedMemory::close(uint64_t address) {
 void ImportedMemory::close_all(uint64_t context) {
   std::lock_guard lock(mutex_);
   for (auto it = mappings_.begin(); it != mappings_.end();) {
-    if (it->second.context != context) {
+    if (it->second.owner != context) {
       ++it;
       continue;
     }

@@ -13,6 +13,7 @@
 namespace outboard::softgpu {
 
 class AllocationTable;
+class Device;
 
 // The state of an event that processes share. Recordings are numbered; who waits, waits for the number
 // that was the last one when it asked.
@@ -70,8 +71,10 @@ class ImportedMemory {
  public:
   explicit ImportedMemory(AllocationTable& table);
 
-  // Opened again in the same context it is the same address, and one more to close.
-  CUresult open(const SharedName& name, uint64_t context, int device, uint64_t* address);
+  // Opened again in the same context, or by the same pool, it is the same address, and one more to close.
+  // Memory of a pool (its handle, else 0) has no context (0).
+  CUresult open(const SharedName& name, uint64_t context, const Device& device, uint64_t pool,
+                uint64_t* address);
   // Nothing may use the memory any more.
   CUresult close(uint64_t address);
   void close_all(uint64_t context);
@@ -79,7 +82,7 @@ class ImportedMemory {
  private:
   struct Mapping {
     SharedName name;
-    uint64_t context = 0;
+    uint64_t owner = 0;  // context or pool
     unsigned references = 1;
     void* at = nullptr;
     uint64_t bytes = 0;

@@ -117,6 +117,8 @@ CUresult run(const FreeOperation& operation, Context& context, GreenContext*, st
   if (!found || found->graph_owned) return CUDA_SUCCESS;
   if (const auto pool = context.platform().handles().find<MemoryPool>(found->pool)) {
     (void)pool->free(operation.address);
+  } else if (found->kind == MemoryKind::kImported) {
+    (void)context.platform().imported_memory().close(operation.address);
   } else {
     (void)context.platform().device(found->device)->free(operation.address);
   }

@@ -12,11 +12,17 @@ Result<std::unique_ptr<Platform>> Platform::create(const DeviceConfig& config) {
     if (!device) return fail(device);
     DeviceEntry entry;
     entry.device = std::move(*device);
+    // Memory that pools only keep is nobody's when there is no other.
+    entry.device->on_shortage = [owner = platform.get(), ordinal = static_cast<int>(i)] {
+      for (const auto& pool : owner->pools()) {
+        if (pool->device().ordinal() == ordinal) pool->trim_to(0);
+      }
+    };
     platform->devices_.push_back(std::move(entry));
   }
   for (DeviceEntry& entry : platform->devices_) {
     entry.primary = Context::create(*platform, *entry.device, 0, true);
-    entry.default_pool = MemoryPool::create(*platform, *entry.device);
+    entry.default_pool = MemoryPool::create(*platform, *entry.device, 0, false);
     entry.current_pool = entry.default_pool;
   }
   return platform;
@@ -37,6 +43,13 @@ Device* Platform::device(int ordinal) {
   return found == nullptr ? nullptr : found->device.get();
 }
 
+Device* Platform::device_at(uint32_t physical) {
+  for (const DeviceEntry& entry : devices_) {
+    if (entry.device->physical() == physical) return entry.device.get();
+  }
+  return nullptr;
+}
+
 std::shared_ptr<MemoryPool> Platform::current_pool(int ordinal) {
   std::lock_guard lock(primary_mutex_);
   return entry(ordinal)->current_pool;
@@ -45,6 +58,26 @@ std::shared_ptr<MemoryPool> Platform::current_pool(int ordinal) {
 void Platform::set_current_pool(int ordinal, std::shared_ptr<MemoryPool> pool) {
   std::lock_guard lock(primary_mutex_);
   entry(ordinal)->current_pool = std::move(pool);
+}
+
+void Platform::add_pool(const std::shared_ptr<MemoryPool>& pool) {
+  handles_.add(pool);
+  std::lock_guard lock(pools_mutex_);
+  std::erase_if(pools_, [](const auto& known) { return known.expired(); });
+  pools_.push_back(pool);
+}
+
+std::vector<std::shared_ptr<MemoryPool>> Platform::pools() {
+  std::vector<std::shared_ptr<MemoryPool>> living;
+  std::lock_guard lock(pools_mutex_);
+  for (const auto& known : pools_) {
+    if (auto pool = known.lock()) living.push_back(std::move(pool));
+  }
+  return living;
+}
+
+void Platform::trim_pools() {
+  for (const auto& pool : pools()) pool->synchronized();
 }
 
 CUresult Platform::retain_primary(int ordinal, std::shared_ptr<Context>* context) {

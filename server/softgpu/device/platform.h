@@ -44,10 +44,16 @@ class Platform {
   // Null for an ordinal that is not there.
   DeviceEntry* entry(int ordinal);
   Device* device(int ordinal);
+  // The device that other processes call by its place among all of this host's; null if it is not visible.
+  Device* device_at(uint32_t physical);
 
   // The pool that cuMemAllocAsync uses on this (valid) device.
   std::shared_ptr<MemoryPool> current_pool(int ordinal);
   void set_current_pool(int ordinal, std::shared_ptr<MemoryPool> pool);
+  // Gives the pool a handle.
+  void add_pool(const std::shared_ptr<MemoryPool>& pool);
+  // Somebody waited for a device: pools keep no more than their thresholds.
+  void trim_pools();
 
   // Primary contexts. reset closes it whatever its count.
   CUresult retain_primary(int ordinal, std::shared_ptr<Context>* context);
@@ -68,6 +74,7 @@ class Platform {
   std::function<void(Context&)> on_context_closed;
 
  private:
+  std::vector<std::shared_ptr<MemoryPool>> pools();
   explicit Platform(uint32_t compute_capability) : compute_capability_(compute_capability) {}
 
   // Objects may hold memory of a device, and streams refer to the executor: the order of these
@@ -84,6 +91,8 @@ class Platform {
   CaptureList captures_;
   std::atomic<uint64_t> next_id_{1};
   std::mutex primary_mutex_;
+  std::mutex pools_mutex_;
+  std::vector<std::weak_ptr<MemoryPool>> pools_;  // guarded by pools_mutex_
 };
 
 }  // namespace outboard::softgpu

@@ -25,19 +25,38 @@ bool cover(uint64_t address, uint64_t bytes) {
 CUresult PhysicalMemory::create(Device& device, uint64_t bytes, const CUmemAllocationProp& properties,
                                 std::shared_ptr<PhysicalMemory>* memory) {
   if (!device.reserve_bytes(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
-  const int file = memfd_create("outboard-softgpu", MFD_CLOEXEC);
-  if (file < 0 || ftruncate(file, static_cast<off_t>(bytes)) != 0) {
-    if (file >= 0) close(file);
+  int file = -1;
+  if (properties.requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE) {
+    ShareableRecord record;
+    record.device = device.physical();
+    record.bytes = bytes;
+    record.properties = properties;
+    file = create_shareable(&record);
+  } else {
+    file = memfd_create("outboard-softgpu", MFD_CLOEXEC);
+    if (file >= 0 && ftruncate(file, static_cast<off_t>(bytes)) != 0) {
+      close(file);
+      file = -1;
+    }
+  }
+  if (file < 0) {
     device.release_bytes(bytes);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  *memory = std::make_shared<PhysicalMemory>(device, bytes, properties, file);
+  *memory = std::make_shared<PhysicalMemory>(device, bytes, properties, file, true);
   return CUDA_SUCCESS;
+}
+
+std::shared_ptr<PhysicalMemory> PhysicalMemory::import(Device& device, int file,
+                                                       const ShareableRecord& record) {
+  CUmemAllocationProp properties = record.properties;
+  properties.location.id = device.ordinal();
+  return std::make_shared<PhysicalMemory>(device, record.bytes, properties, file, false);
 }
 
 PhysicalMemory::~PhysicalMemory() {
   close(file_);
-  device_.release_bytes(bytes_);
+  if (counted_) device_.release_bytes(bytes_);
 }
 
 VirtualMemory::~VirtualMemory() {

@@ -10,6 +10,7 @@
 
 #include "protocol/abi/cuda_abi_gen.h"
 #include "server/softgpu/device/object.h"
+#include "server/softgpu/device/shareable.h"
 
 namespace outboard::softgpu {
 
@@ -22,9 +23,12 @@ class PhysicalMemory : public Object {
  public:
   static constexpr ObjectKind kKind = ObjectKind::kPhysicalMemory;
 
-  // `bytes` is a multiple of kGranuleBytes. CUDA_ERROR_OUT_OF_MEMORY when the device has no room.
+  // `bytes` is a multiple of kGranuleBytes. CUDA_ERROR_OUT_OF_MEMORY when the device has no room. Memory
+  // with requestedHandleTypes is a file as shareable.h describes it.
   static CUresult create(Device& device, uint64_t bytes, const CUmemAllocationProp& properties,
                          std::shared_ptr<PhysicalMemory>* memory);
+  // What another process made, or this one; takes the file. It is counted with who made it.
+  static std::shared_ptr<PhysicalMemory> import(Device& device, int file, const ShareableRecord& record);
   ~PhysicalMemory() override;
 
   // Handles out: cuMemCreate and every cuMemRetainAllocationHandle count one.
@@ -35,14 +39,15 @@ class PhysicalMemory : public Object {
   Device& device() const { return device_; }
   const CUmemAllocationProp& properties() const { return properties_; }
 
-  PhysicalMemory(Device& device, uint64_t bytes, const CUmemAllocationProp& properties, int file)
-      : device_(device), bytes_(bytes), properties_(properties), file_(file) {}
+  PhysicalMemory(Device& device, uint64_t bytes, const CUmemAllocationProp& properties, int file, bool counted)
+      : device_(device), bytes_(bytes), properties_(properties), file_(file), counted_(counted) {}
 
  private:
   Device& device_;
   const uint64_t bytes_;
   const CUmemAllocationProp properties_;
   const int file_;
+  const bool counted_;  // in what this process uses of the device
 };
 
 // The reserved ranges of a process and what is mapped in them. Any thread.

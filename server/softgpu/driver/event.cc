@@ -106,8 +106,7 @@ CUresult cuEventSynchronize(CUevent handle) {
     if (const CUresult forbidden = check_captures(context); forbidden != CUDA_SUCCESS) return forbidden;
     if (event->captured().capture != nullptr) return CUDA_ERROR_CAPTURED_EVENT;
     event->record().wait();
-    context.environment().flush_prints();
-    return context.errors().code();
+    return context.waited();
   });
 }
 

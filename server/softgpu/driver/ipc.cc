@@ -21,15 +21,6 @@ void give_name(const SharedName& name, Handle* handle) {
   std::memcpy(handle, &name, sizeof name);
 }
 
-// The ordinal here of a device that another process calls by its place among all; -1 if it is not visible.
-int ordinal_of(Platform& platform, uint32_t physical) {
-  for (size_t i = 0; i < platform.device_count(); ++i) {
-    const int ordinal = static_cast<int>(i);
-    if (platform.device(ordinal)->physical() == physical) return ordinal;
-  }
-  return -1;
-}
-
 }  // namespace
 
 extern "C" {
@@ -51,10 +42,10 @@ CUresult cuIpcOpenMemHandle_v2(CUdeviceptr* address, CUipcMemHandle handle, unsi
     if (address == nullptr || flags != CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS) return CUDA_ERROR_INVALID_VALUE;
     Platform& platform = context.platform();
     const SharedName name = to_name(handle);
-    const int ordinal = ordinal_of(platform, name.device);
-    if (ordinal < 0) return CUDA_ERROR_INVALID_DEVICE;
+    const Device* device = platform.device_at(name.device);
+    if (device == nullptr) return CUDA_ERROR_INVALID_DEVICE;
     uint64_t at = 0;
-    const CUresult result = platform.imported_memory().open(name, context.handle(), ordinal, &at);
+    const CUresult result = platform.imported_memory().open(name, context.handle(), *device, 0, &at);
     if (result == CUDA_SUCCESS) *address = at;
     return result;
   });

@@ -66,13 +66,15 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
     const auto found = platform.memory().find_exact(address);
     if (!found) return CUDA_ERROR_INVALID_VALUE;
     const bool freeable = found->kind == MemoryKind::kDevice || found->kind == MemoryKind::kManaged ||
-                          found->kind == MemoryKind::kPool;
+                          found->kind == MemoryKind::kPool ||
+                          (found->kind == MemoryKind::kImported && found->pool != 0);
     if (!freeable) return CUDA_ERROR_INVALID_VALUE;
     if (found->graph_owned) return CUDA_SUCCESS;
     // A free waits for the work that may still use the memory.
     for (const Point& point : context.all_tails()) point.wait();
     if (context.errors().failed()) return context.errors().code();
     if (const auto pool = platform.handles().find<MemoryPool>(found->pool)) return pool->free(address);
+    if (found->kind == MemoryKind::kImported) return platform.imported_memory().close(address);
     return platform.device(found->device)->free(address);
   });
 }

@@ -1,6 +1,7 @@
 // What the driver knows about an address.
 #include <cstring>
 
+#include "server/softgpu/device/memory_pool.h"
 #include "server/softgpu/driver/driver.h"
 
 using namespace outboard::softgpu;
@@ -13,6 +14,13 @@ void give(void* to, T value) {
 }
 
 uint64_t context_of(const Allocation& allocation) { return allocation.context; }
+
+uint64_t allowed_handle_types(Platform& platform, const Allocation& allocation) {
+  const auto memory = platform.virtual_memory().memory_at(allocation.begin);
+  if (memory != nullptr) return static_cast<uint64_t>(memory->properties().requestedHandleTypes);
+  const auto pool = platform.handles().find<MemoryPool>(allocation.pool);
+  return pool != nullptr && pool->file() >= 0 ? CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR : 0;
+}
 
 CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdeviceptr address,
                         const Allocation& a, void* data) {
@@ -45,7 +53,9 @@ CUresult read_attribute(Platform& platform, CUpointer_attribute attribute, CUdev
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: give<CUdeviceptr>(data, a.begin); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: give<size_t>(data, a.bytes); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_MAPPED: give<unsigned>(data, 1); return CUDA_SUCCESS;
-    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: give<uint64_t>(data, 0); return CUDA_SUCCESS;
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
+      give<uint64_t>(data, allowed_handle_types(platform, a));
+      return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: give<unsigned>(data, 0); return CUDA_SUCCESS;
     case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
       give<unsigned>(data, a.writable ? CU_POINTER_ATTRIBUTE_ACCESS_FLAG_READWRITE

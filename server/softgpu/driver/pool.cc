@@ -47,7 +47,8 @@ CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
     if (address == 0) return CUDA_SUCCESS;
     const auto found = context.platform().memory().find_exact(address);
     if (!found) return CUDA_ERROR_INVALID_VALUE;
-    if (found->kind != MemoryKind::kPool && found->kind != MemoryKind::kDevice)
+    const bool imported = found->kind == MemoryKind::kImported && found->pool != 0;
+    if (found->kind != MemoryKind::kPool && found->kind != MemoryKind::kDevice && !imported)
       return CUDA_ERROR_INVALID_VALUE;
     return context.submit(resolved, FreeOperation{address});
   });
@@ -60,10 +61,13 @@ CUresult cuMemPoolCreate(CUmemoryPool* handle, const CUmemPoolProps* properties)
         properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE) {
       return CUDA_ERROR_NOT_SUPPORTED;
     }
-    if (properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
+    const bool shareable = properties->handleTypes == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+    if (!shareable && properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
     Device* device = platform.device(properties->location.id);
     if (device == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-    *handle = to_handle<CUmemoryPool>(*MemoryPool::create(platform, *device, properties->maxSize));
+    const auto pool = MemoryPool::create(platform, *device, properties->maxSize, shareable);
+    if (pool == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    *handle = to_handle<CUmemoryPool>(*pool);
     return CUDA_SUCCESS;
   });
 }
@@ -82,9 +86,12 @@ CUresult cuMemPoolDestroy(CUmemoryPool handle) {
   });
 }
 
-CUresult cuMemPoolTrimTo(CUmemoryPool handle, size_t) {
-  return with_platform([&](Platform& platform) {
-    return find<MemoryPool>(platform, handle) == nullptr ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+CUresult cuMemPoolTrimTo(CUmemoryPool handle, size_t bytes) {
+  return with_platform([&](Platform& platform) -> CUresult {
+    const auto pool = find<MemoryPool>(platform, handle);
+    if (pool == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    pool->trim_to(bytes);
+    return CUDA_SUCCESS;
   });
 }
 

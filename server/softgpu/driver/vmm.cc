@@ -12,8 +12,8 @@ CUresult check_properties(Platform& platform, const CUmemAllocationProp* propert
     return CUDA_ERROR_INVALID_VALUE;
   if (properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE) return CUDA_ERROR_NOT_SUPPORTED;
   if (platform.device(properties->location.id) == nullptr) return CUDA_ERROR_INVALID_DEVICE;
-  // Sharing between processes is not offered (the device attributes say so).
-  return properties->requestedHandleTypes != 0 ? CUDA_ERROR_NOT_SUPPORTED : CUDA_SUCCESS;
+  constexpr unsigned kOffered = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR | CU_MEM_HANDLE_TYPE_FABRIC;
+  return (properties->requestedHandleTypes & ~kOffered) != 0 ? CUDA_ERROR_NOT_SUPPORTED : CUDA_SUCCESS;
 }
 
 std::shared_ptr<PhysicalMemory> physical(Platform& platform, CUmemGenericAllocationHandle handle) {
