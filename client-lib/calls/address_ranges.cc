@@ -2,6 +2,7 @@
 // memory of other programs.
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/shareable.h"
 #include "client-lib/calls/structs_gen.h"
 #include "client-lib/session/client.h"
 #include "protocol/base/limits.h"
@@ -103,6 +104,7 @@ CUresult cuMemRelease(Client& client, CUmemGenericAllocationHandle handle) {
   wire::MemReleaseRequest request;
   if (const CUresult result = find_allocation(client, handle, &request.handle); result != CUDA_SUCCESS)
     return result;
+  tell_closed_exports(client);
   wire::MemReleaseReply reply;
   const CUresult result = client.call(request, reply);
   if (result == CUDA_SUCCESS && !client.allocation_references().drop(request.handle))
@@ -120,6 +122,7 @@ CUresult cuMemMap(Client& client, CUdeviceptr ptr, size_t size, size_t offset,
 }
 
 CUresult cuMemUnmap(Client& client, CUdeviceptr ptr, size_t size) {
+  tell_closed_exports(client);
   wire::MemUnmapReply reply;
   return client.call(wire::MemUnmapRequest{ptr, size}, reply);
 }

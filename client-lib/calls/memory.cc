@@ -6,6 +6,7 @@
 
 #include "client-lib/calls/calls_gen.h"
 #include "client-lib/calls/handles.h"
+#include "client-lib/calls/shareable.h"
 #include "client-lib/session/client.h"
 #include "protocol/base/bytes.h"
 #include "protocol/wire/messages_memory_gen.h"
@@ -126,6 +127,7 @@ CUresult cuMemGetInfo_v2(Client& client, size_t* free, size_t* total) {
   if (free == nullptr || total == nullptr) return CUDA_ERROR_INVALID_VALUE;
   ContextInfo* context = nullptr;
   if (const CUresult result = client.require_context(&context); result != CUDA_SUCCESS) return result;
+  tell_closed_exports(client);
   wire::MemGetInfoReply reply;
   const CUresult result = client.call(wire::MemGetInfoRequest{}, reply);
   if (result != CUDA_SUCCESS) return result;

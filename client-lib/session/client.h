@@ -21,6 +21,7 @@
 #include "client-lib/state/captures.h"
 #include "client-lib/state/contexts.h"
 #include "client-lib/state/devices.h"
+#include "client-lib/state/export_tokens.h"
 #include "client-lib/state/graph_store.h"
 #include "client-lib/state/handle_table.h"
 #include "client-lib/state/memory_map.h"
@@ -157,6 +158,7 @@ class Client {
   MemoryMap& device_memory() { return device_memory_; }
   MemoryMap& host_memory() { return host_memory_; }
   ReferenceCounts& allocation_references() { return allocation_references_; }
+  ExportTokens& export_tokens() { return export_tokens_; }
   Mirrors& mirrors() { return mirrors_; }
   std::mutex& mirroring() { return mirroring_; }  // held while host memory becomes a mirror
   ModuleStore& modules() { return modules_; }
@@ -294,6 +296,7 @@ class Client {
   MemoryMap device_memory_;
   MemoryMap host_memory_;
   ReferenceCounts allocation_references_;
+  ExportTokens export_tokens_;
   Mirrors mirrors_;
   std::mutex mirroring_;
   ModuleStore modules_;

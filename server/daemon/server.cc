@@ -210,7 +210,8 @@ void Server::admit(Visitor visitor) {
 
 void Server::read_control(SessionRecord& session) {
   while (true) {
-    auto message = control::receive(session.worker.control_fd());
+    UniqueFd descriptor;
+    auto message = control::receive(session.worker.control_fd(), &descriptor);
     if (!message) {
       if (message.error().kind == ErrorKind::kProtocolViolation) {
         log_.error(text("Worker of session ", session.id, ": ", message.error().message));
@@ -225,12 +226,49 @@ void Server::read_control(SessionRecord& session) {
     }
     if (const auto* progress = std::get_if<control::Progress>(&**message)) session.totals = progress->totals;
     if (std::holds_alternative<control::Serving>(**message)) session.welcomed = true;
+    if (const auto* request = std::get_if<ExportRequest>(&**message))
+      answer(session, *request, std::move(descriptor));
     if (auto* ended = std::get_if<control::Ended>(&**message)) session.ended = std::move(*ended);
   }
 }
 
+// Whoever has a key may open what it stands for, of whatever user: see docs/adr/0008.
+void Server::answer(SessionRecord& session, const ExportRequest& request, UniqueFd descriptor) {
+  ExportAnswer reply{.number = request.number, .error = {}, .record = {}, .has_descriptor = false};
+  int found_descriptor = -1;
+  switch (static_cast<ExportStep>(request.step)) {
+    case ExportStep::kWithdraw: return exports_.withdraw(session.id, request.key);
+    case ExportStep::kPublish: {
+      if (request.has_descriptor && !descriptor) {
+        reply.error = "The server has no room for another descriptor.";
+        break;
+      }
+      const Status published =
+          exports_.publish(session.id, request.key, request.record, std::move(descriptor));
+      if (!published) reply.error = published.error().message;
+      break;
+    }
+    case ExportStep::kFind: {
+      const Exports::Export* found = exports_.find(request.key);
+      if (found == nullptr) {
+        reply.error = "Nothing is exported by this key on this server.";
+        break;
+      }
+      reply.record = found->record;
+      found_descriptor = found->descriptor.get();
+      reply.has_descriptor = found_descriptor >= 0;
+      break;
+    }
+    default: reply.error = "The worker asked for an unknown step.";
+  }
+  if (!reply.error.empty()) log_.warn(text("Session ", session.id, ": ", reply.error));
+  // A worker that does not read gives up waiting by itself.
+  [[maybe_unused]] const Status told = control::send(session.worker.control_fd(), reply, found_descriptor);
+}
+
 void Server::finish(SessionRecord& session) {
   if (session.worker.control_fd() >= 0) read_control(session);
+  exports_.forget(session.id);
   const WorkerExit exit = session.worker.wait();
   if (!session.welcomed) {
     // The client still waits for its welcome: tell it, in place of the worker that could not.

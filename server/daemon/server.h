@@ -10,6 +10,7 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/transport/transport.h"
+#include "server/daemon/exports.h"
 #include "server/daemon/reception.h"
 #include "server/daemon/server_options.h"
 #include "server/daemon/session_record.h"
@@ -44,6 +45,7 @@ class Server {
   bool poll_once();
   void admit(Visitor visitor);
   void read_control(SessionRecord& session);
+  void answer(SessionRecord& session, const ExportRequest& request, UniqueFd descriptor);
   void finish(SessionRecord& session);
   void begin_stop();
 
@@ -59,6 +61,7 @@ class Server {
   std::vector<std::string> addresses_;
   std::unique_ptr<Reception> reception_;
   std::vector<std::unique_ptr<SessionRecord>> sessions_;
+  Exports exports_;
 };
 
 }  // namespace outboard::server

@@ -41,11 +41,16 @@ MemoryLedger::Reservation& MemoryLedger::Reservation::operator=(Reservation&& ot
   return *this;
 }
 
-void MemoryLedger::Reservation::commit(AllocationKey key) {
-  if (ledger_ == nullptr) return;
+void MemoryLedger::Reservation::commit(AllocationKey key, uint64_t owner) {
+  (void)settle(key, bytes_, owner);
+}
+
+bool MemoryLedger::Reservation::settle(AllocationKey key, uint64_t bytes, uint64_t owner) {
+  if (ledger_ == nullptr) return true;
   std::lock_guard lock(ledger_->mutex_);
-  ledger_->commit_locked(device_, bytes_, key);
-  ledger_ = nullptr;
+  ledger_->accounts_[device_].reserved_bytes -= bytes_;
+  ledger_->commit_locked(key, {device_, bytes, owner});
+  return !std::exchange(ledger_, nullptr)->overdrawn_locked(device_);
 }
 
 void MemoryLedger::Reservation::shrink_to(uint64_t bytes) {
@@ -63,13 +68,36 @@ void MemoryLedger::Reservation::roll_back() {
   bytes_ = 0;
 }
 
-void MemoryLedger::commit_locked(uint32_t device, uint64_t bytes, AllocationKey key) {
+void MemoryLedger::commit_locked(AllocationKey key, const Entry& entry) {
   if (auto stale = entries_.find(key); stale != entries_.end()) release_locked(stale);
-  MemoryAccount& account = accounts_[device];
-  account.reserved_bytes -= bytes;
-  account.committed_bytes += bytes;
+  MemoryAccount& account = accounts_[entry.device];
+  account.committed_bytes += entry.bytes;
   account.peak_bytes = std::max(account.peak_bytes, account.committed_bytes);
-  entries_.emplace(key, Entry{device, bytes});
+  entries_.emplace(key, entry);
+}
+
+bool MemoryLedger::overdrawn_locked(uint32_t device) const {
+  const MemoryAccount& account = accounts_[device];
+  return account.committed_bytes > account.limit_bytes;
+}
+
+bool MemoryLedger::measure(AllocationKey key, uint32_t device, uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  if (device >= accounts_.size()) return true;
+  if (bytes != 0) {
+    commit_locked(key, {device, bytes, 0});
+  } else if (auto it = entries_.find(key); it != entries_.end()) {
+    release_locked(it);
+  }
+  return !overdrawn_locked(device);
+}
+
+void MemoryLedger::release_owned(uint64_t owner) {
+  std::lock_guard lock(mutex_);
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const auto current = it++;
+    if (current->second.owner == owner) release_locked(current);
+  }
 }
 
 uint64_t MemoryLedger::release_locked(std::unordered_map<AllocationKey, Entry, KeyHash>::iterator it) {
@@ -84,6 +112,21 @@ std::optional<uint64_t> MemoryLedger::release(AllocationKey key) {
   auto it = entries_.find(key);
   if (it == entries_.end()) return std::nullopt;
   return release_locked(it);
+}
+
+void MemoryLedger::rename(AllocationKey from, AllocationKey to) {
+  std::lock_guard lock(mutex_);
+  const auto it = entries_.find(from);
+  if (it == entries_.end()) return;
+  const Entry entry = it->second;
+  entries_.erase(it);
+  entries_.insert_or_assign(to, entry);
+}
+
+std::optional<MemoryLedger::Entry> MemoryLedger::find(AllocationKey key) const {
+  std::lock_guard lock(mutex_);
+  const auto it = entries_.find(key);
+  return it == entries_.end() ? std::nullopt : std::optional(it->second);
 }
 
 bool MemoryLedger::limited(uint32_t device) const {

@@ -23,11 +23,14 @@ enum class AllocationKind : uint8_t {
   kPhysical,     // id = the driver's VMM allocation handle
   kGraphMemory,  // id = device address of a graph's memory node
   kModule,       // id = the driver's module or library handle: its variables
+  kPool,         // id = the driver's pool: what it holds, used or not
+  kContext,      // id = owner and limit: memory that a context sets aside
 };
 
 struct AllocationKey {
   AllocationKind kind = AllocationKind::kDeviceMemory;
   uint64_t id = 0;
+  uint32_t part = 0;  // of what has several: the device of a library, the limit of a context
   friend bool operator==(const AllocationKey&, const AllocationKey&) = default;
 };
 
@@ -61,7 +64,11 @@ class MemoryLedger {
 
     // The call succeeded: the bytes now belong to `key`. A key that is already present is replaced
     // (its bytes are given back first): the driver can only have reused the id after freeing it.
-    void commit(AllocationKey key);
+    // `owner`: what takes it along when it ends, see release_owned(); 0 for nothing.
+    void commit(AllocationKey key, uint64_t owner = 0);
+    // The same for what grows and shrinks: `key` has so many bytes now, however many were promised. False
+    // if that is more than the lease grants; it is so all the same.
+    [[nodiscard]] bool settle(AllocationKey key, uint64_t bytes, uint64_t owner = 0);
     // The call needs less than was feared; the rest goes back. Never grows.
     void shrink_to(uint64_t bytes);
     // The call failed, or turned out to need nothing.
@@ -82,6 +89,19 @@ class MemoryLedger {
   // Gives the allocation's bytes back; nothing if the key is unknown. Returns the bytes.
   std::optional<uint64_t> release(AllocationKey key);
 
+  // `key` was measured to have so many bytes; none: it is gone. False if the account is overdrawn.
+  bool measure(AllocationKey key, uint32_t device, uint64_t bytes);
+  // Everything that was committed with this owner is gone with it.
+  void release_owned(uint64_t owner);
+  // What was paid for by one name is from now on by another, which must be new.
+  void rename(AllocationKey from, AllocationKey to);
+  struct Entry {
+    uint32_t device = 0;
+    uint64_t bytes = 0;
+    uint64_t owner = 0;
+  };
+  std::optional<Entry> find(AllocationKey key) const;
+
   bool limited(uint32_t device) const;
   MemoryAccount account(uint32_t device) const;
   size_t allocations() const;
@@ -90,16 +110,13 @@ class MemoryLedger {
   void set_limit(uint32_t device, uint64_t limit_bytes);
 
  private:
-  struct Entry {
-    uint32_t device;
-    uint64_t bytes;
-  };
   struct KeyHash {
     size_t operator()(const AllocationKey& key) const noexcept {
-      return (key.id * 0x9E3779B97F4A7C15ull) ^ (uint64_t{static_cast<uint8_t>(key.kind)} << 56);
+      return (key.id * 0x9E3779B97F4A7C15ull) ^ (uint64_t{static_cast<uint8_t>(key.kind)} << 56) ^ key.part;
     }
   };
-  void commit_locked(uint32_t device, uint64_t bytes, AllocationKey key);
+  void commit_locked(AllocationKey key, const Entry& entry);
+  bool overdrawn_locked(uint32_t device) const;
   uint64_t release_locked(std::unordered_map<AllocationKey, Entry, KeyHash>::iterator it);
 
   mutable std::mutex mutex_;

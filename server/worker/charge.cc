@@ -72,15 +72,23 @@ Charge::Charge(const Worker& worker, uint64_t bytes) {
   *this = Charge(worker, bytes, device);
 }
 
-Charge::Charge(const Worker& worker, uint64_t bytes, std::optional<uint32_t> device) {
+Charge::Charge(const Worker& worker, uint64_t bytes, std::optional<uint32_t> device)
+    : context_owner_(worker.context_owner()) {
   // A device that the session does not have is for the driver to refuse.
   if (!device || *device >= worker.session().devices) {
     granted_ = true;
     return;
   }
-  auto reservation = worker.session().ledger.reserve(*device, bytes);
+  auto reservation = worker.session().pools.reserve(*device, bytes);
   granted_ = reservation.has_value();
   if (granted_) reservation_ = std::move(*reservation);
+}
+
+void Charge::commit(AllocationKey key) {
+  const bool goes_with_context = key.kind == AllocationKind::kArray ||
+                                 key.kind == AllocationKind::kMipmappedArray ||
+                                 key.kind == AllocationKind::kModule;
+  reservation_.commit(key, goes_with_context ? context_owner_ : 0);
 }
 
 uint64_t array_bytes(const CUDA_ARRAY_DESCRIPTOR& descriptor) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "protocol/abi/cuda_abi_gen.h"
@@ -20,12 +21,17 @@ class Charge {
   Charge(const Worker& worker, uint64_t bytes, std::optional<uint32_t> device);
 
   bool granted() const { return granted_; }
-  void commit(AllocationKey key) { reservation_.commit(key); }
+  // Arrays and the variables of modules go with their context.
+  void commit(AllocationKey key);
 
  private:
   bool granted_ = false;
+  uint64_t context_owner_ = 0;
   MemoryLedger::Reservation reservation_;
 };
+
+// Sets aside what a context's limit means in memory, if `call` succeeds.
+CUresult charge_limit(Worker& worker, CUlimit limit, uint64_t value, const std::function<CUresult()>& call);
 
 // Without the padding that drivers add, which no call tells.
 uint64_t array_bytes(const CUDA_ARRAY_DESCRIPTOR& descriptor);

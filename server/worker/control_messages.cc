@@ -97,6 +97,12 @@ void fields(Side side, T& message) {
   } else if constexpr (std::is_same_v<M, Ended>) {
     each(message.orderly, message.reason);
     totals(message.totals);
+  } else if constexpr (std::is_same_v<M, ExportRequest>) {
+    each(message.number, message.step, message.key, message.record.kind, message.record.bytes,
+         message.record.device, message.has_descriptor);
+  } else if constexpr (std::is_same_v<M, ExportAnswer>) {
+    each(message.number, message.error, message.record.kind, message.record.bytes, message.record.device,
+         message.has_descriptor);
   } else {
     static_assert(std::is_same_v<M, Probed>);
     each(message.error, message.driver, message.reason, message.driver_version, message.devices);
@@ -120,6 +126,17 @@ Result<Message> decode_alternative(size_t index, wire::Reader& reader) {
   }
 }
 
+UniqueFd descriptor_of(msghdr& header) {
+  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  if (rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS ||
+      rights->cmsg_len != CMSG_LEN(sizeof(int))) {
+    return {};
+  }
+  int descriptor = -1;
+  std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
+  return UniqueFd(descriptor);
+}
+
 }  // namespace
 
 std::vector<std::byte> encode(const Message& message) {
@@ -134,11 +151,25 @@ Result<Message> decode(std::span<const std::byte> packet) {
   return decode_alternative(reader.u8(), reader);
 }
 
-Status send(int fd, const Message& message) {
-  const std::vector<std::byte> packet = encode(message);
+Status send(int fd, const Message& message, int descriptor) {
+  std::vector<std::byte> packet = encode(message);
+  iovec part{packet.data(), packet.size()};
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof descriptor)] = {};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+  }
   ssize_t sent = 0;
   do {
-    sent = ::send(fd, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    sent = ::sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) return {};
   if (errno == EAGAIN)
@@ -147,12 +178,22 @@ Status send(int fd, const Message& message) {
               std::string("The control socket failed: ") + std::strerror(errno) + ".");
 }
 
-Result<std::optional<Message>> receive(int fd) {
+Result<std::optional<Message>> receive(int fd, UniqueFd* descriptor) {
   std::vector<std::byte> packet(kMaxMessageBytes);
+  iovec part{packet.data(), packet.size()};
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
   ssize_t received = 0;
   do {
-    received = ::recv(fd, packet.data(), packet.size(), MSG_TRUNC);
+    received = ::recvmsg(fd, &header, MSG_TRUNC | MSG_CMSG_CLOEXEC);
   } while (received < 0 && errno == EINTR);
+  // There is room for one; the kernel closes others.
+  UniqueFd came = received >= 0 ? descriptor_of(header) : UniqueFd();
+  if (descriptor != nullptr) *descriptor = std::move(came);
   if (received == 0) return std::optional<Message>();
   if (received < 0) {
     if (errno == EAGAIN) return fail(ErrorKind::kOverloaded, "No control message is there yet.");

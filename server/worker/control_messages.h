@@ -12,7 +12,9 @@
 
 #include "protocol/base/result.h"
 #include "protocol/wire/handshake.h"
+#include "server/daemon/unique_fd.h"
 #include "server/metrics/session_counters.h"
+#include "server/worker/export_exchange.h"
 
 namespace outboard::server::control {
 
@@ -67,7 +69,7 @@ struct Probed {
   bool operator==(const Probed&) const = default;
 };
 
-using Message = std::variant<Start, Stop, Serving, Progress, Ended, Probed>;
+using Message = std::variant<Start, Stop, Serving, Progress, Ended, Probed, ExportRequest, ExportAnswer>;
 
 inline constexpr size_t kMaxMessageBytes = 128 * 1024;  // a hello may have a whole envelope
 
@@ -76,10 +78,11 @@ std::vector<std::byte> encode(const Message& message);
 Result<Message> decode(std::span<const std::byte> packet);
 
 // Sends one packet without blocking: a worker never waits for its daemon. kDisconnected when the
-// other side is gone, kOverloaded when it does not read.
-Status send(int fd, const Message& message);
+// other side is gone, kOverloaded when it does not read. `descriptor` travels along unless it is -1.
+Status send(int fd, const Message& message, int descriptor = -1);
 // Receives one packet; nothing at the end of the stream. Blocks unless the socket is non-blocking,
-// in which case kOverloaded says that none is there.
-Result<std::optional<Message>> receive(int fd);
+// in which case kOverloaded says that none is there. A descriptor that comes along is put into
+// `descriptor`, or closed.
+Result<std::optional<Message>> receive(int fd, UniqueFd* descriptor = nullptr);
 
 }  // namespace outboard::server::control

@@ -1,10 +1,63 @@
 // Contexts: created ones, and the devices' primary ones.
+#include <algorithm>
+
+#include "server/worker/charge.h"
 #include "server/worker/handlers_gen.h"
 #include "server/worker/worker.h"
 
 namespace outboard::server {
 
 using wire::HandleKind;
+
+namespace {
+
+// What was allocated in the device's primary context is gone.
+void forget_primary_memory(Worker& worker, uint32_t device) {
+  worker.session().ledger.release_owned(Worker::owner_of(primary_context_handle(device)));
+}
+
+// Local memory of all threads that can be resident, beyond what every context has from the start.
+uint64_t stack_bytes(const DriverApi& driver, uint32_t ordinal, uint64_t of_thread) {
+  constexpr uint64_t kAtFirst = 1024;
+  CUdevice device = 0;
+  int processors = 0, threads = 0;
+  if (driver.cuDeviceGet(&device, static_cast<int>(ordinal)) != CUDA_SUCCESS) return 0;
+  (void)driver.cuDeviceGetAttribute(&processors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device);
+  (void)driver.cuDeviceGetAttribute(&threads, CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, device);
+  const uint64_t resident = static_cast<uint64_t>(processors) * static_cast<uint64_t>(threads);
+  uint64_t bytes = 0;
+  const bool beyond = of_thread > kAtFirst;
+  if (!beyond) return 0;
+  return __builtin_mul_overflow(of_thread - kAtFirst, resident, &bytes) ? UINT64_MAX : bytes;
+}
+
+}  // namespace
+
+// Memory that a context sets aside counts as soon as it may be used: drivers tell neither when they take
+// it nor how much it is.
+CUresult charge_limit(Worker& worker, CUlimit limit, uint64_t value, const std::function<CUresult()>& call) {
+  uint32_t device = 0;
+  if (CUresult got = worker.current_device(&device); got != CUDA_SUCCESS) return got;
+  uint64_t bytes = 0;
+  if (limit == CU_LIMIT_MALLOC_HEAP_SIZE || limit == CU_LIMIT_PRINTF_FIFO_SIZE) bytes = value;
+  if (limit == CU_LIMIT_STACK_SIZE) bytes = stack_bytes(worker.driver(), device, value);
+  SessionState& session = worker.session();
+  const uint64_t owner = worker.context_owner();
+  const AllocationKey key{AllocationKind::kContext, owner, static_cast<uint32_t>(limit)};
+  const auto before = session.ledger.find(key);
+  const uint64_t held = before ? before->bytes : 0;
+  auto reservation = session.pools.reserve(device, bytes - std::min(bytes, held));
+  if (!reservation) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (CUresult called = call(); called != CUDA_SUCCESS) return called;
+  (void)reservation->settle(key, bytes, owner);
+  return CUDA_SUCCESS;
+}
+
+CUresult handle(Worker& worker, const wire::CtxSetLimitRequest& request, wire::CtxSetLimitReply&) {
+  const auto limit = static_cast<CUlimit>(request.limit);
+  return charge_limit(worker, limit, request.value,
+                      [&] { return worker.driver().cuCtxSetLimit(limit, request.value); });
+}
 
 CUresult handle(Worker& worker, const wire::ContextCreateRequest& request, wire::ContextCreateReply&) {
   CUdevice device = 0;
@@ -35,6 +88,7 @@ CUresult handle(Worker& worker, const wire::ContextDestroyRequest& request, wire
   const CUresult destroyed = worker.driver().cuCtxDestroy_v2(*context);
   // For the client it is gone, whatever the driver says.
   worker.forget_object(HandleKind::kContext, request.context);
+  if (destroyed == CUDA_SUCCESS) worker.session().ledger.release_owned(Worker::owner_of(request.context));
   return destroyed;
 }
 
@@ -88,6 +142,7 @@ CUresult handle(Worker& worker, const wire::PrimaryContextReleaseRequest& reques
   const auto device = static_cast<uint32_t>(request.device);
   const CUresult released = worker.session().release_primary_context(device);
   worker.session().objects.erase_content_of(primary_context_handle(device));
+  if (released == CUDA_SUCCESS) forget_primary_memory(worker, device);
   return released;
 }
 
@@ -98,6 +153,7 @@ CUresult handle(Worker& worker, const wire::PrimaryContextResetRequest& request,
   const CUresult reset = worker.driver().cuDevicePrimaryCtxReset_v2(device);
   worker.session().contexts_changed();
   worker.session().objects.erase_content_of(primary_context_handle(static_cast<uint32_t>(request.device)));
+  if (reset == CUDA_SUCCESS) forget_primary_memory(worker, static_cast<uint32_t>(request.device));
   return reset;
 }
 

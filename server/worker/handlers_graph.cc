@@ -14,7 +14,7 @@ CUresult reserve(Worker& worker, const wire::GraphNodeParams& params,
                  MemoryLedger::Reservation* reservation) {
   if (params.type != CU_GRAPH_NODE_TYPE_MEM_ALLOC) return CUDA_SUCCESS;
   const auto device = static_cast<uint32_t>(params.pool.value.location.id);
-  auto reserved = worker.session().ledger.reserve(device, params.size_bytes);
+  auto reserved = worker.session().pools.reserve(device, params.size_bytes);
   if (!reserved) {
     const bool over = reserved.error().kind == ErrorKind::kQuotaExceeded;
     return over ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;

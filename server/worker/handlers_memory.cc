@@ -9,21 +9,19 @@
 namespace outboard::server {
 namespace {
 
-using wire::HandleKind;
-
 // Reserves, calls, commits or rolls back. `allocate` stores the address that it got, and may lower
 // `size_bytes` to what was really taken.
 template <typename Allocate>
 CUresult allocate_accounted(Worker& worker, uint64_t most_bytes, Allocate allocate) {
   uint32_t device = 0;
   if (CUresult got = worker.current_device(&device); got != CUDA_SUCCESS) return got;
-  auto reservation = worker.session().ledger.reserve(device, most_bytes);
+  auto reservation = worker.session().pools.reserve(device, most_bytes);
   if (!reservation) return CUDA_ERROR_OUT_OF_MEMORY;
   CUdeviceptr address = 0;
   const CUresult allocated = allocate(&address, most_bytes);
   if (allocated != CUDA_SUCCESS) return allocated;
   reservation->shrink_to(most_bytes);
-  reservation->commit({AllocationKind::kDeviceMemory, address});
+  reservation->commit({AllocationKind::kDeviceMemory, address}, worker.context_owner());
   return CUDA_SUCCESS;
 }
 
@@ -67,37 +65,9 @@ CUresult handle(Worker& worker, const wire::MemAllocManagedRequest& request,
   });
 }
 
-CUresult handle(Worker& worker, const wire::MemAllocAsyncRequest& request, wire::MemAllocAsyncReply& reply) {
-  CUstream stream = nullptr;
-  if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
-  CUmemoryPool pool = nullptr;
-  if (!request.pool.is_null()) {
-    const auto found = worker.native_as<CUmemoryPool>(HandleKind::kMemoryPool, request.pool);
-    if (!found) return CUDA_ERROR_INVALID_HANDLE;
-    pool = *found;
-  }
-  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
-    const CUresult allocated =
-        pool != nullptr ? worker.driver().cuMemAllocFromPoolAsync(address, request.size_bytes, pool, stream)
-                        : worker.driver().cuMemAllocAsync(address, request.size_bytes, stream);
-    reply.address = *address;
-    return allocated;
-  });
-}
-
 CUresult handle(Worker& worker, const wire::MemFreeRequest& request, wire::MemFreeReply&) {
   const CUresult freed = worker.driver().cuMemFree_v2(request.address);
-  if (freed == CUDA_SUCCESS)
-    worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
-  return freed;
-}
-
-CUresult handle(Worker& worker, const wire::MemFreeAsyncRequest& request, wire::MemFreeAsyncReply&) {
-  CUstream stream = nullptr;
-  if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
-  const CUresult freed = worker.driver().cuMemFreeAsync(request.address, stream);
-  if (freed == CUDA_SUCCESS)
-    worker.session().ledger.release({AllocationKind::kDeviceMemory, request.address});
+  if (freed == CUDA_SUCCESS) worker.session().forget_memory(request.address);
   return freed;
 }
 
@@ -109,6 +79,7 @@ CUresult handle(Worker& worker, const wire::MemGetInfoRequest&, wire::MemGetInfo
   reply.free_bytes = free_bytes;
   reply.total_bytes = total_bytes;
   uint32_t device = 0;
+  worker.session().pools.measure();
   if (worker.current_device(&device) == CUDA_SUCCESS && worker.session().ledger.limited(device)) {
     const MemoryAccount account = worker.session().ledger.account(device);
     reply.total_bytes = std::min<uint64_t>(reply.total_bytes, account.limit_bytes);

@@ -3,8 +3,10 @@
 #include <memory>
 #include <string>
 
+#include "server/worker/charge.h"
 #include "server/worker/function_description.h"
 #include "server/worker/handlers_gen.h"
+#include "server/worker/image_memory.h"
 #include "server/worker/jit_options.h"
 #include "server/worker/module_image.h"
 #include "server/worker/worker.h"
@@ -32,12 +34,70 @@ CUresult name_created(Worker& worker, HandleKind kind, wire::Handle handle, T* n
   return named ? CUDA_SUCCESS : worker.violation(named.error().message);
 }
 
+// Variables of a module are on its context's device. A library has them in every context that uses it,
+// whenever that begins, so all devices pay.
+class VariableCharge {
+ public:
+  VariableCharge(Worker& worker, uint8_t kind, uint64_t bytes) {
+    uint32_t current = 0;
+    const bool one = kind == kModule && worker.current_device(&current) == CUDA_SUCCESS;
+    owner_ = kind == kModule ? worker.context_owner() : 0;
+    for (uint32_t device = one ? current : 0; device < (one ? current + 1 : worker.session().devices);
+         ++device) {
+      auto reservation = worker.session().pools.reserve(device, bytes);
+      granted_ &= reservation.has_value();
+      if (granted_) reservations_.emplace_back(device, std::move(*reservation));
+    }
+  }
+  bool granted() const { return granted_; }
+  template <typename T>
+  void commit(T* native) {
+    for (auto& [device, reservation] : reservations_)
+      reservation.commit({AllocationKind::kModule, reinterpret_cast<uintptr_t>(native), device}, owner_);
+  }
+
+ private:
+  bool granted_ = true;
+  uint64_t owner_ = 0;
+  std::vector<std::pair<uint32_t, MemoryLedger::Reservation>> reservations_;
+};
+
+void release_variables(Worker& worker, uint64_t native) {
+  for (uint32_t device = 0; device < worker.session().devices; ++device)
+    (void)worker.session().ledger.release({AllocationKind::kModule, native, device});
+}
+
+// Reading an image takes time, which is spent only where there is a lease to keep.
+ImageMemory memory_of(const Worker& worker, std::span<const std::byte> sent) {
+  for (uint32_t device = 0; device < worker.session().devices; ++device) {
+    if (worker.session().ledger.limited(device)) return memory_of_image(sent);
+  }
+  return {};
+}
+
+// What kernels of the image need set aside in their context, which has limits for it from the start.
+CUresult set_aside(Worker& worker, CUlimit limit) {
+  size_t value = 0;
+  if (worker.driver().cuCtxGetLimit(&value, limit) != CUDA_SUCCESS) return CUDA_SUCCESS;
+  return charge_limit(worker, limit, value, [] { return CUDA_SUCCESS; });
+}
+
+CUresult set_aside(Worker& worker, const ImageMemory& memory) {
+  uint32_t device = 0;
+  if (worker.current_device(&device) != CUDA_SUCCESS) return CUDA_SUCCESS;
+  if (memory.uses_heap) {
+    if (CUresult held = set_aside(worker, CU_LIMIT_MALLOC_HEAP_SIZE); held != CUDA_SUCCESS) return held;
+  }
+  return memory.prints ? set_aside(worker, CU_LIMIT_PRINTF_FIFO_SIZE) : CUDA_SUCCESS;
+}
+
 CUresult load_module(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
-                     wire::LoadModuleReply& reply) {
+                     VariableCharge& charge, wire::LoadModuleReply& reply) {
   CUmodule module = nullptr;
   const CUresult loaded =
       worker.driver().cuModuleLoadDataEx(&module, image, jit.count(), jit.options(), jit.values());
   if (loaded != CUDA_SUCCESS) return loaded;
+  charge.commit(module);
   if (auto functions = describe_module(worker.driver(), module)) {
     reply.enumerated = true;
     reply.functions = std::move(*functions);
@@ -47,11 +107,12 @@ CUresult load_module(Worker& worker, wire::Handle handle, const void* image, Jit
 
 // No library options: the one that matters, "the image stays where it is", does not hold here.
 CUresult load_library(Worker& worker, wire::Handle handle, const void* image, JitOptions& jit,
-                      wire::LoadModuleReply& reply) {
+                      VariableCharge& charge, wire::LoadModuleReply& reply) {
   CUlibrary library = nullptr;
   const CUresult loaded = worker.driver().cuLibraryLoadData(&library, image, jit.options(), jit.values(),
                                                             jit.count(), nullptr, nullptr, 0);
   if (loaded != CUDA_SUCCESS) return loaded;
+  charge.commit(library);
   if (auto functions = describe_library(worker.driver(), library)) {
     reply.enumerated = true;
     reply.functions = std::move(*functions);
@@ -100,9 +161,15 @@ CUresult handle(Worker& worker, const wire::LoadModuleRequest& request, std::spa
   for (const wire::JitOption& option : request.jit_options) {
     if (!jit.add(option.id, option.value)) return CUDA_ERROR_INVALID_VALUE;
   }
+  const ImageMemory memory = memory_of(worker, bulk);
+  VariableCharge charge(worker, request.kind, memory.variable_bytes);
+  if (!charge.granted()) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (CUresult held = set_aside(worker, memory); held != CUDA_SUCCESS) return held;
   CUresult loaded = CUDA_ERROR_INVALID_VALUE;
-  if (request.kind == kModule) loaded = load_module(worker, request.module, image->data(), jit, reply);
-  if (request.kind == kLibrary) loaded = load_library(worker, request.module, image->data(), jit, reply);
+  if (request.kind == kModule)
+    loaded = load_module(worker, request.module, image->data(), jit, charge, reply);
+  if (request.kind == kLibrary)
+    loaded = load_library(worker, request.module, image->data(), jit, charge, reply);
   reply.info_log = jit.info_log();
   reply.error_log = jit.error_log();
   if (loaded != CUDA_SUCCESS && !reply.error_log.empty()) {
@@ -121,6 +188,7 @@ CUresult handle(Worker& worker, const wire::UnloadModuleRequest& request, wire::
   } else {
     unloaded = worker.driver().cuModuleUnload(reinterpret_cast<CUmodule>(static_cast<uintptr_t>(*native)));
   }
+  if (unloaded == CUDA_SUCCESS) release_variables(worker, *native);
   // For the client it is gone, whatever the driver says.
   worker.forget_object(kind, request.module);
   return unloaded;

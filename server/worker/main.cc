@@ -85,8 +85,11 @@ void attend(WorkerSession& session, const std::atomic<bool>& over) {
     pollfd waiting[2] = {{kControlFd, POLLIN, 0}, {hang_ups == 0 ? kConnectionFd : -1, POLLRDHUP, 0}};
     ::poll(waiting, 2, kProgressIntervalMs);
     if (waiting[0].revents != 0) {
-      auto message = control::receive(kControlFd);
+      UniqueFd descriptor;
+      auto message = control::receive(kControlFd, &descriptor);
       if (!message || !*message) return;
+      if (auto* answer = std::get_if<ExportAnswer>(&**message))
+        session.take_export_answer(std::move(*answer), std::move(descriptor));
       if (const auto* stop = std::get_if<control::Stop>(&**message)) session.stop(stop->reason);
     }
     if (hang_ups != 0 || waiting[1].revents != 0) ++hang_ups;
@@ -147,6 +150,9 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   config.processes = start.processes;
   config.read_sensors = [&driver](std::vector<wire::DeviceSnapshot>& devices) {
     read_sensors(LibraryLoader::system(), management_library_of(*driver), devices);
+  };
+  config.send_export = [](const ExportRequest& request, int descriptor) {
+    return control::send(kControlFd, request, descriptor);
   };
   if (output) config.take_output = [&output] { return (*output)->take(); };
   if (errors) config.take_errors = [&errors] { return errors->take(); };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -18,10 +19,12 @@
 #include "server/worker/bulk_buffer.h"
 #include "server/worker/content_store.h"
 #include "server/worker/driver_notices.h"
+#include "server/worker/export_exchange.h"
 #include "server/worker/graph_execs.h"
 #include "server/worker/host_callbacks.h"
 #include "server/worker/link_states.h"
 #include "server/worker/object_table.h"
+#include "server/worker/pool_memory.h"
 #include "server/worker/uploads.h"
 
 namespace outboard::server {
@@ -39,6 +42,7 @@ class SessionState {
   const Logger log;
   ObjectTable objects;
   MemoryLedger ledger;
+  PoolMemory pools{driver, ledger};
   SessionCounters counters;
   BulkPool bulk_pool;
   HostCallbacks callbacks;
@@ -49,12 +53,18 @@ class SessionState {
   LinkStates links;
   GraphExecTickets exec_tickets;
   PhysicalUse physical;
+  std::unique_ptr<ExportExchange> exports;  // none: nobody to exchange with
 
   // Threads remember which context they made current; after a context died (and perhaps came back
   // under the same handle) they must not rely on it.
   uint64_t context_epoch() const { return context_epoch_.load(std::memory_order_acquire); }
   void contexts_changed() { context_epoch_.fetch_add(1, std::memory_order_acq_rel); }
 
+  // Memory that was freed, or will be when its stream gets there.
+  void forget_memory(CUdeviceptr address) {
+    pools.freed(address);
+    ledger.release({AllocationKind::kDeviceMemory, address});
+  }
   // An upload that a command refers to; empty if there is none. What was offered is kept.
   std::vector<std::byte> take_upload(uint32_t upload);
   // The same for one whose data came with the command itself.

@@ -39,6 +39,11 @@ class Worker {
   wire::Handle current_context() const { return context_; }
   // Where objects belong that are made in it: of a green context it is the primary one.
   wire::Handle owning_context() const;
+  // What ends with a context has this owner in the ledger; 0 without a context.
+  static uint64_t owner_of(wire::Handle context) {
+    return uint64_t{context.generation} << 32 | context.index;
+  }
+  uint64_t context_owner() const { return owner_of(owning_context()); }
 
   // The driver's handle, special streams included; nothing if unknown. Any thread.
   std::optional<uint64_t> native(wire::HandleKind kind, wire::Handle handle) const;

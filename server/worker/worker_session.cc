@@ -58,6 +58,7 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
           },
           [this](const Status& status) { fail_from_backlog(status); })) {
   state_.notices.set_sender([this](wire::Notice notice) { announce(std::move(notice)); });
+  if (config_.send_export) state_.exports = std::make_unique<ExportExchange>(config_.send_export);
   if (config_.content_folder.empty() || config_.content_bytes == 0) return;
   auto content = ContentStore::open(config_.content_folder, config_.content_bytes);
   if (content)
@@ -67,6 +68,7 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
 }
 
 WorkerSession::~WorkerSession() {
+  if (state_.exports) state_.exports->close();
   state_.callbacks.close();
   state_.notices.close();
 }
@@ -225,6 +227,7 @@ Status WorkerSession::defer(const wire::Command& command, DeferredCall work) {
     if (result == CUDA_SUCCESS) result = work(output);
     if (result != CUDA_SUCCESS) output.bulk.reset();  // it may be uninitialised
     forward_output();
+    state_.pools.refresh();
     state_.counters.count_command(static_cast<uint16_t>(opcode), result != CUDA_SUCCESS);
     state_.counters.count_reply();
     outbox_.add({.sequence = sequence,
@@ -281,6 +284,10 @@ void WorkerSession::forward_output() {
   };
   forward(config_.take_output, wire::Notice::Kind::kDeviceOutput);
   forward(config_.take_errors, wire::Notice::Kind::kDeviceErrors);
+}
+
+void WorkerSession::take_export_answer(ExportAnswer answer, UniqueFd descriptor) {
+  if (state_.exports) state_.exports->take_answer(std::move(answer), std::move(descriptor));
 }
 
 void WorkerSession::tell_client(std::string sentence) {

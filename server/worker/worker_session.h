@@ -39,6 +39,8 @@ struct SessionConfig {
   std::function<std::string()> take_output;
   // The same of what the driver has written to standard error: texts of failed assertions.
   std::function<std::string()> take_errors;
+  // How to reach the daemon about exports; empty function: nothing can be exported or imported.
+  ExportExchange::Send send_export;
   // Called just before the welcome is sent: from then on nobody else may answer the hello.
   std::function<void(uint32_t devices)> on_welcome;
   // Threads for calls that wait; as many threads of the client can wait at the same time without
@@ -68,6 +70,8 @@ class WorkerSession {
   void stop(const std::string& reason);
 
   SessionTotals totals() const;
+  // The daemon's answer about exports. Any thread.
+  void take_export_answer(ExportAnswer answer, UniqueFd descriptor);
   // A sentence for the client's log, at once. Any thread, once the welcome is on its way.
   void tell_client(std::string sentence);
 

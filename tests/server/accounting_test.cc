@@ -81,17 +81,10 @@ TEST(ArrayBytes, FollowsShapeAndFormat) {
   EXPECT_EQ(mipmap_bytes(box(4, 4, 4), 9), 8u * (64 + 8 + 1));
 }
 
-TEST_F(Accounting, ManagedMemoryAndPools) {
+TEST_F(Accounting, ManagedMemory) {
   EXPECT_EQ(call(wire::MemAllocManagedRequest{4096, CU_MEM_ATTACH_GLOBAL}), CUDA_SUCCESS);
   EXPECT_EQ(used(), 4096u);
   EXPECT_EQ(call(wire::MemAllocManagedRequest{kLease, CU_MEM_ATTACH_GLOBAL}), CUDA_ERROR_OUT_OF_MEMORY);
-  const Answer answer = client_.call(wire::MemAllocAsyncRequest{1000, {}, {}});
-  wire::MemAllocAsyncReply reply;
-  wire::Reader reader(answer.body);
-  ASSERT_TRUE(wire::MemAllocAsyncReply::decode(reader, reply));
-  EXPECT_EQ(used(), 5096u);
-  client_.send(wire::MemFreeAsyncRequest{reply.address, {}}, false);
-  EXPECT_EQ(used(), 4096u);
 }
 
 wire::MemCreateRequest physical(wire::Handle handle, uint64_t bytes) {

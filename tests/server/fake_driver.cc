@@ -14,6 +14,8 @@ FakeDriver::FakeDriver() {
   install();
   install_memory();
   install_accounted_memory();
+  install_pools();
+  install_shareable_memory();
 }
 
 void FakeDriver::fail_next(const std::string& symbol, CUresult result) {
@@ -79,8 +81,12 @@ void FakeDriver::install() {
   };
   api_.cuDeviceTotalMem_v2 = [](size_t* bytes, CUdevice) { return *bytes = kDeviceBytes, CUDA_SUCCESS; };
   api_.cuDeviceGetAttribute = [](int* value, CUdevice_attribute attribute, CUdevice) {
-    if (attribute != CU_DEVICE_ATTRIBUTE_WARP_SIZE) return CUDA_ERROR_INVALID_VALUE;
-    return *value = 32, CUDA_SUCCESS;
+    switch (attribute) {
+      case CU_DEVICE_ATTRIBUTE_WARP_SIZE: return *value = 32, CUDA_SUCCESS;
+      case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: return *value = 2, CUDA_SUCCESS;
+      case CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR: return *value = 1024, CUDA_SUCCESS;
+      default: return CUDA_ERROR_INVALID_VALUE;
+    }
   };
   api_.cuDevicePrimaryCtxRetain = [](CUcontext* context, CUdevice) {
     *context = reinterpret_cast<CUcontext>(0x111);
@@ -92,6 +98,10 @@ void FakeDriver::install() {
     return self().note("cuCtxSetCurrent");
   };
   api_.cuCtxGetDevice = [](CUdevice* device) { return *device = 0, CUDA_SUCCESS; };
+  api_.cuCtxGetLimit = [](size_t* value, CUlimit) { return *value = 8 << 20, CUDA_SUCCESS; };
+  api_.cuCtxSetLimit = [](CUlimit, size_t) { return self().note("cuCtxSetLimit"); };
+  api_.cuDevicePrimaryCtxReset_v2 = [](CUdevice) { return self().note("cuDevicePrimaryCtxReset"); };
+  api_.cuModuleUnload = [](CUmodule) { return self().note("cuModuleUnload"); };
   api_.cuStreamCreate = [](CUstream* stream, unsigned) {
     *stream = reinterpret_cast<CUstream>(self().next_handle_++);
     return self().note("cuStreamCreate");

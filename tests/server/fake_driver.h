@@ -19,6 +19,7 @@ namespace outboard::server::testing {
 
 class FakeDriver {
  public:
+  static inline const CUmemoryPool kFakePool = reinterpret_cast<CUmemoryPool>(0x7001);
   FakeDriver();
   ~FakeDriver() { current_ = nullptr; }
 
@@ -33,6 +34,8 @@ class FakeDriver {
   void take_address(CUdeviceptr address) { taken_address_ = address; }
   // Of the streams, only the null stream waits at the gate.
   void let_other_streams_pass() { others_pass_ = true; }
+  // The pool takes memory in pieces of this size.
+  void set_pool_grain(size_t bytes) { pool_grain_ = bytes; }
   // Copies to the device wait at the gate as well.
   void block_copies() { copies_block_ = true; }
 
@@ -50,6 +53,8 @@ class FakeDriver {
   void install();
   void install_memory();
   void install_accounted_memory();
+  void install_pools();
+  void install_shareable_memory();
   // A new name for what was made; a handle or an address.
   template <typename T>
   CUresult make(const std::string& symbol, T* name) {
@@ -78,6 +83,10 @@ class FakeDriver {
   CUcontext alloc_context_ = nullptr;
   uintptr_t next_handle_ = 0x1000;
   std::atomic<CUdeviceptr> taken_address_{0};
+  std::map<CUdeviceptr, size_t> pool_allocations_;
+  size_t pool_grain_ = 1;
+  size_t pool_used_ = 0;
+  size_t pool_reserved_ = 0;
   CUdeviceptr next_address_ = 0x7000'0000'0000;
   CUhostFn host_function_ = nullptr;
   void* host_data_ = nullptr;

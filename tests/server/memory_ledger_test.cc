@@ -102,6 +102,45 @@ TEST(MemoryLedger, ShrinkingBelowUseRefusesOnlyNewAllocations) {
   EXPECT_TRUE(ledger.reserve(0, 500));
 }
 
+TEST(MemoryLedger, WhatGrowsIsSettledAtWhatItHas) {
+  MemoryLedger ledger({1000});
+  EXPECT_TRUE(ledger.reserve(0, 100)->settle(address(1), 600));
+  EXPECT_EQ(ledger.account(0).committed_bytes, 600u);
+  EXPECT_FALSE(ledger.reserve(0, 400)->settle(address(1), 1200)) << "overdrawn, and still recorded";
+  EXPECT_EQ(ledger.account(0).committed_bytes, 1200u);
+  EXPECT_EQ(ledger.account(0).free_bytes(), 0u);
+  EXPECT_FALSE(ledger.measure(address(2), 0, 1));
+  EXPECT_TRUE(ledger.measure(address(1), 0, 200));
+  EXPECT_TRUE(ledger.measure(address(2), 0, 0));
+  EXPECT_EQ(ledger.account(0).committed_bytes, 200u);
+  EXPECT_TRUE(ledger.measure(address(1), 7, 5)) << "a device that there is not";
+  EXPECT_EQ(ledger.find(address(1))->bytes, 200u);
+}
+
+TEST(MemoryLedger, OwnersTakeWhatIsTheirsAlong) {
+  MemoryLedger ledger({1000, 1000});
+  ledger.reserve(0, 10)->commit(address(1), 5);
+  ledger.reserve(1, 20)->commit(address(2), 5);
+  ledger.reserve(0, 30)->commit(address(3), 6);
+  ledger.reserve(0, 40)->commit(address(4));
+  ledger.release_owned(5);
+  EXPECT_EQ(ledger.account(0).committed_bytes, 70u);
+  EXPECT_EQ(ledger.account(1).committed_bytes, 0u);
+  EXPECT_EQ(ledger.release(address(1)), std::nullopt);
+}
+
+TEST(MemoryLedger, PartsAndNamesAreDistinct) {
+  MemoryLedger ledger({1000});
+  ledger.reserve(0, 10)->commit({AllocationKind::kModule, 7, 0});
+  ledger.reserve(0, 20)->commit({AllocationKind::kModule, 7, 1});
+  EXPECT_EQ(ledger.account(0).committed_bytes, 30u);
+  ledger.rename({AllocationKind::kModule, 7, 1}, {AllocationKind::kModule, 8, 0});
+  ledger.rename({AllocationKind::kModule, 9, 1}, {AllocationKind::kModule, 8, 0});
+  EXPECT_EQ(ledger.release({AllocationKind::kModule, 7, 1}), std::nullopt);
+  EXPECT_EQ(ledger.release({AllocationKind::kModule, 8, 0}), 20u);
+  EXPECT_EQ(ledger.account(0).committed_bytes, 10u);
+}
+
 // Property: whatever happens in whatever order, the account equals the sum of what is alive.
 TEST(MemoryLedger, RandomOperationsNeverDrift) {
   constexpr uint64_t kLimit = 1 << 20;

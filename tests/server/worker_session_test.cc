@@ -61,7 +61,9 @@ TEST(WorkerSession, WelcomesWithTheDevices) {
   EXPECT_EQ(client.welcome().devices[0].name, "Fake device");
   EXPECT_EQ(client.welcome().devices[0].total_memory_bytes, 1u << 30);
   EXPECT_EQ(client.welcome().devices[0].attributes,
-            (std::vector<wire::AttributeValue>{{CU_DEVICE_ATTRIBUTE_WARP_SIZE, 32}}));
+            (std::vector<wire::AttributeValue>{{CU_DEVICE_ATTRIBUTE_WARP_SIZE, 32},
+                                               {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 2},
+                                               {CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR, 1024}}));
   const SessionEnd end = client.leave();
   EXPECT_TRUE(end.orderly) << end.reason;
   EXPECT_EQ(driver.count("cuDevicePrimaryCtxRetain"), 0u) << "a welcome must not create contexts";

@@ -153,8 +153,8 @@ class Loader:
         reply = [f for role in call.roles for f in reply_fields(role)]
         effects = {e for e in EFFECTS if entry.get(e)}
         effects |= {"creates"} if any(r.direction == "new" for r in call.roles) else set()
-        call.message = Message(self._message_name(call.symbol), call.family, request, reply, handwritten=False,
-                               no_reply=bool(entry.get("no_reply")), waits=bool(entry.get("waits")),
+        call.message = Message(self._message_name(call.symbol), call.family, request, reply,
+                               handwritten=entry.get("server") == "custom", no_reply=bool(entry.get("no_reply")), waits=bool(entry.get("waits")),
                                reply_on_error=bool(entry.get("reply_on_error")), effects=frozenset(effects))
         self._add_message(call.message, where)
 

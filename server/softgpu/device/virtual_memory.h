@@ -39,7 +39,8 @@ class PhysicalMemory : public Object {
   Device& device() const { return device_; }
   const CUmemAllocationProp& properties() const { return properties_; }
 
-  PhysicalMemory(Device& device, uint64_t bytes, const CUmemAllocationProp& properties, int file, bool counted)
+  PhysicalMemory(Device& device, uint64_t bytes, const CUmemAllocationProp& properties, int file,
+                 bool counted)
       : device_(device), bytes_(bytes), properties_(properties), file_(file), counted_(counted) {}
 
  private:

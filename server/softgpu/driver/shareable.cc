@@ -53,8 +53,7 @@ CUresult cuMemExportToShareableHandle(void* shareable, CUmemGenericAllocationHan
   return with_platform([&](Platform& platform) -> CUresult {
     const auto memory = platform.handles().find<PhysicalMemory>(handle);
     if (memory == nullptr || shareable == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    const bool single =
-        type == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR || type == CU_MEM_HANDLE_TYPE_FABRIC;
+    const bool single = type == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR || type == CU_MEM_HANDLE_TYPE_FABRIC;
     if (!single || (memory->properties().requestedHandleTypes & type) == 0) return CUDA_ERROR_INVALID_VALUE;
     if (type == CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) {
       const int file = duplicate(memory->file());

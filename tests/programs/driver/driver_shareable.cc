@@ -122,8 +122,8 @@ int other_process() {
     MUST(DRIVER(cuMemImportFromShareableHandle)(&named, &letter.fabric, CU_MEM_HANDLE_TYPE_FABRIC));
     MUST(DRIVER(cuMemRelease)(named));
     letter.fabric.data[30] ^= 1;
-    EXPECT_ERROR(CUDA_ERROR_INVALID_VALUE, DRIVER(cuMemImportFromShareableHandle)(
-                                               &named, &letter.fabric, CU_MEM_HANDLE_TYPE_FABRIC));
+    EXPECT_ERROR(CUDA_ERROR_INVALID_VALUE,
+                 DRIVER(cuMemImportFromShareableHandle)(&named, &letter.fabric, CU_MEM_HANDLE_TYPE_FABRIC));
   }
   CUmemoryPool pool = nullptr;
   EXPECT_ERROR(CUDA_ERROR_INVALID_VALUE,

@@ -88,9 +88,8 @@ TEST_F(ShareableTest, ADescriptorIsTheMemory) {
   EXPECT_NE(fcntl(file, F_GETFD) & FD_CLOEXEC, 0);
   EXPECT_NE(ftruncate(file, 0), 0) << "others' pages cannot be taken away";
   CUmemGenericAllocationHandle other = 0;
-  ASSERT_EQ(
-      cuMemImportFromShareableHandle(&other, as_handle(file), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR),
-      CUDA_SUCCESS);
+  ASSERT_EQ(cuMemImportFromShareableHandle(&other, as_handle(file), CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR),
+            CUDA_SUCCESS);
   EXPECT_EQ(before - free_bytes(), kGranule) << "counted once";
   EXPECT_EQ(close(file), 0);
   CUmemAllocationProp seen{};
