@@ -16,6 +16,7 @@
 #include "server/softgpu/device/device.h"
 #include "server/softgpu/device/executor.h"
 #include "server/softgpu/device/interprocess.h"
+#include "server/softgpu/device/memory_advice.h"
 #include "server/softgpu/device/object.h"
 #include "server/softgpu/device/virtual_memory.h"
 
@@ -64,6 +65,7 @@ class Platform {
   AllocationTable& memory() { return memory_; }
   VirtualMemory& virtual_memory() { return virtual_memory_; }
   ImportedMemory& imported_memory() { return imported_memory_; }
+  MemoryAdvice& advice() { return advice_; }
   SharedEvents& shared_events() { return shared_events_; }
   Executor& executor() { return executor_; }
   CaptureList& captures() { return captures_; }
@@ -85,6 +87,7 @@ class Platform {
   std::vector<DeviceEntry> devices_;
   VirtualMemory virtual_memory_{memory_};
   ImportedMemory imported_memory_{memory_};
+  MemoryAdvice advice_{memory_};
   SharedEvents shared_events_;
   HandleTable handles_;
   DeviceConfig config_;

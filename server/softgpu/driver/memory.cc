@@ -89,24 +89,6 @@ CUresult cuMemGetAddressRange_v2(CUdeviceptr* base, size_t* bytes, CUdeviceptr a
   });
 }
 
-// Managed memory is memory of this process: it is where everybody wants it already.
-CUresult cuMemPrefetchAsync(CUdeviceptr address, size_t bytes, CUdevice, CUstream stream) {
-  return with_stream(stream, [&](Context& context, const std::shared_ptr<Stream>&) {
-    return context.platform().memory().covers(address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-  });
-}
-CUresult cuMemPrefetchAsync_v2(CUdeviceptr address, size_t bytes, CUmemLocation, unsigned int,
-                               CUstream stream) {
-  return cuMemPrefetchAsync(address, bytes, 0, stream);
-}
-CUresult cuMemAdvise(CUdeviceptr address, size_t bytes, CUmem_advise, CUdevice) {
-  return with_context([&](Context& context) {
-    return context.platform().memory().covers(address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-  });
-}
-CUresult cuMemAdvise_v2(CUdeviceptr address, size_t bytes, CUmem_advise advice, CUmemLocation) {
-  return cuMemAdvise(address, bytes, advice, 0);
-}
 // Host and device may use managed memory at the same time, whoever it is attached to.
 CUresult cuStreamAttachMemAsync(CUstream stream, CUdeviceptr address, size_t bytes, unsigned int flags) {
   return with_stream(stream, [&](Context& context, const std::shared_ptr<Stream>& resolved) -> CUresult {

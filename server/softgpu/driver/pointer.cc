@@ -128,35 +128,4 @@ CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute attribute,
   });
 }
 
-// Managed memory never moves, so these are constants.
-CUresult cuMemRangeGetAttribute(void* data, size_t data_bytes, CUmem_range_attribute attribute,
-                                CUdeviceptr address, size_t bytes) {
-  return with_platform([&](Platform& platform) -> CUresult {
-    if (data == nullptr || data_bytes < sizeof(int) || !platform.memory().covers(address, bytes))
-      return CUDA_ERROR_INVALID_VALUE;
-    switch (attribute) {
-      case CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY: give<int>(data, 0); return CUDA_SUCCESS;
-      case CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION:
-      case CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION:
-        give<int>(data, CU_DEVICE_INVALID);
-        return CUDA_SUCCESS;
-      case CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY:
-        for (size_t i = 0; i + sizeof(int) <= data_bytes; i += sizeof(int))
-          give<int>(static_cast<char*>(data) + i, CU_DEVICE_INVALID);
-        return CUDA_SUCCESS;
-      default: return CUDA_ERROR_INVALID_VALUE;
-    }
-  });
-}
-
-CUresult cuMemRangeGetAttributes(void** data, size_t* data_bytes, CUmem_range_attribute* attributes,
-                                 size_t count, CUdeviceptr address, size_t bytes) {
-  if (data == nullptr || data_bytes == nullptr || attributes == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  for (size_t i = 0; i < count; ++i) {
-    const CUresult result = cuMemRangeGetAttribute(data[i], data_bytes[i], attributes[i], address, bytes);
-    if (result != CUDA_SUCCESS) return result;
-  }
-  return CUDA_SUCCESS;
-}
-
 }  // extern "C"

@@ -161,6 +161,16 @@ void check_hints(CUdevice device) {
   MUST(DRIVER(cuMemPrefetchAsync)(managed, 1 << 16, device, g_stream));
   MUST(DRIVER(cuMemPrefetchAsync_v2)(managed, 1 << 16, host, 0, g_stream));
   MUST(DRIVER(cuStreamSynchronize)(g_stream));
+  int answers[3] = {};
+  void* data[3] = {&answers[0], &answers[1], &answers[2]};
+  size_t sizes[3] = {sizeof(int), sizeof(int), sizeof(int)};
+  CUmem_range_attribute which[3] = {CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY,
+                                    CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION,
+                                    CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION};
+  MUST(DRIVER(cuMemRangeGetAttributes)(data, sizes, which, 3, managed, 1 << 15));
+  EXPECT(answers[0] == 0 && answers[1] == device && answers[2] == CU_DEVICE_CPU);
+  MUST(DRIVER(cuMemRangeGetAttributes)(data, sizes, which, 3, managed, 1 << 16));
+  EXPECT(answers[1] == CU_DEVICE_INVALID);
   EXPECT_ERROR(CUDA_ERROR_INVALID_VALUE, DRIVER(cuMemPrefetchAsync)(64, 4096, device, g_stream));
   EXPECT_ERROR(CUDA_ERROR_INVALID_VALUE,
                DRIVER(cuMemAdvise)(64, 4096, CU_MEM_ADVISE_SET_READ_MOSTLY, device));
