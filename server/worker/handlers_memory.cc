@@ -9,18 +9,16 @@
 namespace outboard::server {
 namespace {
 
-// Reserves, calls, commits or rolls back. `allocate` stores the address that it got, and may lower
-// `size_bytes` to what was really taken.
+// Reserves, calls, commits or rolls back. `allocate` stores the address that it got.
 template <typename Allocate>
-CUresult allocate_accounted(Worker& worker, uint64_t most_bytes, Allocate allocate) {
+CUresult allocate_accounted(Worker& worker, uint64_t bytes, Allocate allocate) {
   uint32_t device = 0;
   if (CUresult got = worker.current_device(&device); got != CUDA_SUCCESS) return got;
-  auto reservation = worker.session().pools.reserve(device, most_bytes);
+  auto reservation = worker.session().pools.reserve(device, bytes);
   if (!reservation) return CUDA_ERROR_OUT_OF_MEMORY;
   CUdeviceptr address = 0;
-  const CUresult allocated = allocate(&address, most_bytes);
+  const CUresult allocated = allocate(&address);
   if (allocated != CUDA_SUCCESS) return allocated;
-  reservation->shrink_to(most_bytes);
   reservation->commit({AllocationKind::kDeviceMemory, address}, worker.context_owner());
   return CUDA_SUCCESS;
 }
@@ -28,7 +26,7 @@ CUresult allocate_accounted(Worker& worker, uint64_t most_bytes, Allocate alloca
 }  // namespace
 
 CUresult handle(Worker& worker, const wire::MemAllocRequest& request, wire::MemAllocReply& reply) {
-  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
+  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address) {
     const CUresult allocated = worker.driver().cuMemAlloc_v2(address, request.size_bytes);
     reply.address = *address;
     return allocated;
@@ -36,29 +34,33 @@ CUresult handle(Worker& worker, const wire::MemAllocRequest& request, wire::MemA
 }
 
 CUresult handle(Worker& worker, const wire::MemAllocPitchRequest& request, wire::MemAllocPitchReply& reply) {
-  // The pitch is the driver's choice, so the size is known only afterwards. Rows are padded to at
-  // most this much by every driver; what is not used goes back.
-  constexpr uint64_t kMostPaddingBytes = 512;
-  if (request.width_bytes > UINT64_MAX / 4 ||
-      (request.height != 0 && request.width_bytes + kMostPaddingBytes > UINT64_MAX / request.height)) {
+  uint64_t least_bytes = 0;
+  if (__builtin_mul_overflow(request.width_bytes, request.height, &least_bytes))
     return CUDA_ERROR_INVALID_VALUE;
+  uint32_t device = 0;
+  if (CUresult got = worker.current_device(&device); got != CUDA_SUCCESS) return got;
+  auto reservation = worker.session().pools.reserve(device, least_bytes);
+  if (!reservation) return CUDA_ERROR_OUT_OF_MEMORY;
+  CUdeviceptr address = 0;
+  size_t pitch = 0;
+  const CUresult allocated = worker.driver().cuMemAllocPitch_v2(&address, &pitch, request.width_bytes,
+                                                                request.height, request.element_bytes);
+  if (allocated != CUDA_SUCCESS) return allocated;
+  // The pitch is the driver's choice, so the size is known only now.
+  const AllocationKey key{AllocationKind::kDeviceMemory, address};
+  if (!reservation->settle(key, pitch * request.height, worker.context_owner())) {
+    (void)worker.driver().cuMemFree_v2(address);
+    worker.session().forget_memory(address);
+    return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  return allocate_accounted(worker, (request.width_bytes + kMostPaddingBytes) * request.height,
-                            [&](CUdeviceptr* address, uint64_t& taken_bytes) {
-                              size_t pitch = 0;
-                              const CUresult allocated =
-                                  worker.driver().cuMemAllocPitch_v2(address, &pitch, request.width_bytes,
-                                                                     request.height, request.element_bytes);
-                              reply.address = *address;
-                              reply.pitch_bytes = pitch;
-                              taken_bytes = pitch * request.height;
-                              return allocated;
-                            });
+  reply.address = address;
+  reply.pitch_bytes = pitch;
+  return CUDA_SUCCESS;
 }
 
 CUresult handle(Worker& worker, const wire::MemAllocManagedRequest& request,
                 wire::MemAllocManagedReply& reply) {
-  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address, uint64_t&) {
+  return allocate_accounted(worker, request.size_bytes, [&](CUdeviceptr* address) {
     const CUresult allocated = worker.driver().cuMemAllocManaged(address, request.size_bytes, request.flags);
     reply.address = *address;
     return allocated;
