@@ -124,8 +124,7 @@ void modules() {
 
 void heaps() {
   const size_t before = free_bytes();
-  EXPECT_ERROR(CUDA_ERROR_OUT_OF_MEMORY,
-               DRIVER(cuCtxSetLimit)(CU_LIMIT_MALLOC_HEAP_SIZE, g_lease_bytes + 1));
+  EXPECT_ERROR(CUDA_ERROR_OUT_OF_MEMORY, DRIVER(cuCtxSetLimit)(CU_LIMIT_MALLOC_HEAP_SIZE, g_lease_bytes + 1));
   MUST(DRIVER(cuCtxSetLimit)(CU_LIMIT_MALLOC_HEAP_SIZE, 16 << 20));
   EXPECT(free_bytes() == before - (16 << 20));
   MUST(DRIVER(cuCtxSetLimit)(CU_LIMIT_MALLOC_HEAP_SIZE, 0));
