@@ -53,13 +53,6 @@ bool MemoryLedger::Reservation::settle(AllocationKey key, uint64_t bytes, uint64
   return !std::exchange(ledger_, nullptr)->overdrawn_locked(device_);
 }
 
-void MemoryLedger::Reservation::shrink_to(uint64_t bytes) {
-  if (ledger_ == nullptr || bytes >= bytes_) return;
-  std::lock_guard lock(ledger_->mutex_);
-  ledger_->accounts_[device_].reserved_bytes -= bytes_ - bytes;
-  bytes_ = bytes;
-}
-
 void MemoryLedger::Reservation::roll_back() {
   if (ledger_ == nullptr) return;
   std::lock_guard lock(ledger_->mutex_);

@@ -69,8 +69,6 @@ class MemoryLedger {
     // The same for what grows and shrinks: `key` has so many bytes now, however many were promised. False
     // if that is more than the lease grants; it is so all the same.
     [[nodiscard]] bool settle(AllocationKey key, uint64_t bytes, uint64_t owner = 0);
-    // The call needs less than was feared; the rest goes back. Never grows.
-    void shrink_to(uint64_t bytes);
     // The call failed, or turned out to need nothing.
     void roll_back();
     uint64_t bytes() const { return bytes_; }

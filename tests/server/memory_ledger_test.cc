@@ -51,17 +51,6 @@ TEST(MemoryLedger, AFailedCallGivesItsReservationBack) {
   EXPECT_EQ(ledger.account(0).free_bytes(), 1000u);
 }
 
-TEST(MemoryLedger, AReservationShrinksButNeverGrows) {
-  MemoryLedger ledger({1000});
-  auto reservation = ledger.reserve(0, 900);
-  reservation->shrink_to(2000);
-  EXPECT_EQ(ledger.account(0).free_bytes(), 100u);
-  reservation->shrink_to(300);
-  EXPECT_EQ(ledger.account(0).free_bytes(), 700u);
-  reservation->commit(address(1));
-  EXPECT_EQ(ledger.account(0).committed_bytes, 300u);
-}
-
 TEST(MemoryLedger, ASizeNearTheLargestIntegerDoesNotWrapAround) {
   MemoryLedger ledger({1000, MemoryLedger::kUnlimited});
   EXPECT_FALSE(ledger.reserve(0, UINT64_MAX));
