@@ -43,7 +43,7 @@ uint32_t multiprocessor_of(const Launch& launch, uint64_t number) {
 // CTAs reuse memory, and row strides that are powers of two put every warp on the same cache sets.
 constexpr size_t kWarpPadding = 192;
 
-uint32_t count_lanes(uint32_t lanes) {
+OUTBOARD_INLINE uint32_t count_lanes(uint32_t lanes) {
   return lanes == kAllLanes ? kLanes : static_cast<uint32_t>(std::popcount(lanes));
 }
 
@@ -214,17 +214,22 @@ const Op* Cta::begin(Warp& warp) {
   warp.last_ahead = 0;
   warp.stop = Stop::kNone;
   warp.ranges = ranges_;
-  if (!warp.saved.empty()) warp.saved.clear();  // threads may exit in a recursive call
-  warp.together = 0;                            // until machine code finds that out
-  if (launch->stack_bytes != 0) std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
+  warp.together = 0;  // until machine code finds that out
+  if (launch->stack_bytes != 0) begin_with_calls(warp);
   return launch->code + launch->entry->entry;
+}
+
+// Threads may exit in a recursive call.
+[[gnu::noinline]] void Cta::begin_with_calls(Warp& warp) {
+  warp.saved.clear();
+  std::fill_n(special_row(warp, Special::kStackPointer), kLanes, 0u);
 }
 
 Stop Cta::run(uint32_t rounds) {
   uint32_t idle_rounds = 0;
   for (;;) {
     bool all_done = true, progress = false, runnable = false;
-    for (turn_ = 0; turn_ < warps.size(); ++turn_) {
+    for (turn_ = 0; turn_ < launch->warps; ++turn_) {
       Warp* warp = &warps[turn_];
       const bool is_new = turn_ == begun_;
       if (!is_new && warp->stop == Stop::kDone) continue;
@@ -337,14 +342,19 @@ void Cta::complete_if_ready(uint32_t number) {
 
 void Cta::lanes_gone(uint32_t lanes) {
   present_ -= count_lanes(lanes);
+  if (open_barriers_ != 0) complete_open_barriers();
+}
+
+// Out of the way of kernels without barriers.
+[[gnu::noinline]] void Cta::complete_open_barriers() {
   for (uint32_t rest = open_barriers_; rest != 0; rest &= rest - 1)
     complete_if_ready(static_cast<uint32_t>(std::countr_zero(rest)));
 }
 
 Warp* Cta::next_turn(uint32_t at) {
-  if (turn_ + 1 == warps.size()) return nullptr;
+  if (turn_ + 1 == launch->warps) return nullptr;
   Warp& next = warps[turn_ + 1];
-  if (next.index == begun_) {
+  if (turn_ + 1 == begun_) {
     const bool is_whole = launch->threads - next.index * kLanes >= kLanes;
     if (at != launch->entry->entry || !is_whole || !next.in_order) return nullptr;
     ++begun_;

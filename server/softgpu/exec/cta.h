@@ -86,8 +86,10 @@ struct Cta {
   void fill_number(Special special, uint32_t value);
   // A warp's first turn: its first instruction.
   const Op* begin(Warp& warp);
+  void begin_with_calls(Warp& warp);
   uint32_t arrived_at(uint32_t number) const;
   void complete_if_ready(uint32_t number);
+  void complete_open_barriers();
 
   uint64_t launch_serial_ = 0;  // of the launch that everything is prepared for
   uint32_t present_ = 0;        // threads that have not exited
