@@ -16,7 +16,7 @@
 namespace outboard::server {
 namespace {
 
-constexpr int kTickMs = 100;             // how often deadlines are looked at while stopping
+constexpr std::chrono::milliseconds kTick{100};  // how often deadlines are looked at while stopping
 constexpr int kProbeTimeoutMs = 60'000;  // a driver may initialise many devices
 
 std::string describe_client(const Visitor& visitor) {
@@ -64,7 +64,8 @@ Server::Server(ServerOptions options, Logger log, const Clock& clock)
     : options_(std::move(options)),
       log_(std::move(log)),
       clock_(clock),
-      wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+      wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      compute_([this](uint64_t session, const control::Message& message) { send(session, message); }) {}
 
 Server::~Server() {
   reception_.reset();  // its threads call wake()
@@ -130,7 +131,17 @@ void Server::run() {
   log_.info("The server has stopped.");
 }
 
-int Server::wait_ms() const { return stopping_ ? kTickMs : -1; }
+// Nothing: until something happens.
+std::optional<std::chrono::nanoseconds> Server::wait_time() {
+  std::optional<std::chrono::nanoseconds> wait;
+  if (stopping_) wait = kTick;
+  const uint64_t now_ns = monotonic_ns();
+  if (const auto change_ns = compute_.next_change_ns(now_ns)) {
+    const std::chrono::nanoseconds until(*change_ns - std::min(*change_ns, now_ns));
+    wait = std::min(wait.value_or(until), until);
+  }
+  return wait;
+}
 
 bool Server::poll_once() {
   std::vector<pollfd> waiting{{wake_fd_.get(), POLLIN, 0}};
@@ -138,7 +149,9 @@ bool Server::poll_once() {
     waiting.push_back({session->worker.control_fd(), POLLIN, 0});
     waiting.push_back({session->worker.pid_fd(), POLLIN, 0});
   }
-  ::poll(waiting.data(), waiting.size(), wait_ms());
+  const auto wait = wait_time();
+  const timespec timeout{wait ? wait->count() / 1'000'000'000 : 0, wait ? wait->count() % 1'000'000'000 : 0};
+  ::ppoll(waiting.data(), waiting.size(), wait ? &timeout : nullptr, nullptr);
   uint64_t wakes = 0;
   [[maybe_unused]] const ssize_t taken = ::read(wake_fd_.get(), &wakes, sizeof wakes);
 
@@ -149,6 +162,7 @@ bool Server::poll_once() {
     if (ended) finish(session);
   }
   std::erase_if(sessions_, [](const auto& session) { return session->worker.pid_fd() < 0; });
+  compute_.tick(monotonic_ns());
 
   if (stop_requested_.load() && !stopping_) begin_stop();
   if (stopping_) {
@@ -205,7 +219,8 @@ void Server::admit(Visitor visitor) {
                                                                     .transport = std::move(visitor.transport),
                                                                     .welcomed = false,
                                                                     .totals = {},
-                                                                    .ended = {}}));
+                                                                    .ended = {},
+                                                                    .compute = {}}));
 }
 
 void Server::read_control(SessionRecord& session) {
@@ -224,12 +239,48 @@ void Server::read_control(SessionRecord& session) {
       session.worker.close_control();
       return;
     }
-    if (const auto* progress = std::get_if<control::Progress>(&**message)) session.totals = progress->totals;
-    if (std::holds_alternative<control::Serving>(**message)) session.welcomed = true;
-    if (const auto* request = std::get_if<ExportRequest>(&**message))
-      answer(session, *request, std::move(descriptor));
-    if (auto* ended = std::get_if<control::Ended>(&**message)) session.ended = std::move(*ended);
+    take(session, **message, std::move(descriptor));
   }
+}
+
+void Server::take(SessionRecord& session, control::Message& message, UniqueFd descriptor) {
+  const uint64_t now_ns = monotonic_ns();
+  if (const auto* used = std::get_if<control::Used>(&message)) {
+    compute_.used(session.id, used->device, used->used_ns, used->idle, now_ns);
+  } else if (const auto* over = std::get_if<control::TurnOver>(&message)) {
+    compute_.over(session.id, over->device, over->used_ns, over->more, now_ns);
+  } else if (const auto* want = std::get_if<control::Want>(&message)) {
+    compute_.want(session.id, want->device, now_ns);
+  } else if (const auto* progress = std::get_if<control::Progress>(&message)) {
+    session.totals = progress->totals;
+  } else if (const auto* serving = std::get_if<control::Serving>(&message)) {
+    session.welcomed = true;
+    begin_sharing(session, serving->devices);
+  } else if (const auto* request = std::get_if<ExportRequest>(&message)) {
+    answer(session, *request, std::move(descriptor));
+  } else if (auto* ended = std::get_if<control::Ended>(&message)) {
+    session.ended = std::move(*ended);
+  }
+}
+
+// A percentage is a hard cap; who asks for none shares what is left.
+void Server::begin_sharing(const SessionRecord& session, uint32_t devices) {
+  if (session.hello.purpose == wire::SessionPurpose::kQuery) return;
+  const ComputeTerms terms{.percent = std::min<uint32_t>(session.hello.requested.compute_percent, 100),
+                           .mode = ShareMode::kHardCap,
+                           .priority = session.hello.requested.priority};
+  compute_.add(session.id, terms, devices, monotonic_ns());
+}
+
+// A worker that does not read what it is told would hold up all the others.
+void Server::send(uint64_t id, const control::Message& message) {
+  const auto found =
+      std::find_if(sessions_.begin(), sessions_.end(), [id](const auto& session) { return session->id == id; });
+  if (found == sessions_.end() || (*found)->worker.control_fd() < 0) return;
+  const Status sent = control::send((*found)->worker.control_fd(), message);
+  if (sent || sent.error().kind != ErrorKind::kOverloaded) return;
+  log_.error(text("The worker of session ", id, " does not read what it is told, and is ended."));
+  (*found)->worker.kill(SIGKILL);
 }
 
 // Whoever has a key may open what it stands for, of whatever user: see docs/adr/0008.
@@ -270,6 +321,8 @@ void Server::finish(SessionRecord& session) {
   if (session.worker.control_fd() >= 0) read_control(session);
   exports_.forget(session.id);
   const WorkerExit exit = session.worker.wait();
+  session.compute = compute_.usage(session.id, monotonic_ns());
+  compute_.remove(session.id, monotonic_ns());
   if (!session.welcomed) {
     // The client still waits for its welcome: tell it, in place of the worker that could not.
     const std::string why =

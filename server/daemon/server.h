@@ -3,13 +3,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/transport/transport.h"
+#include "server/daemon/compute_arbiter.h"
 #include "server/daemon/exports.h"
 #include "server/daemon/reception.h"
 #include "server/daemon/server_options.h"
@@ -41,11 +44,14 @@ class Server {
  private:
   Result<control::Probed> probe_driver();
   void wake();
-  int wait_ms() const;
+  std::optional<std::chrono::nanoseconds> wait_time();
   bool poll_once();
   void admit(Visitor visitor);
   void read_control(SessionRecord& session);
   void answer(SessionRecord& session, const ExportRequest& request, UniqueFd descriptor);
+  void take(SessionRecord& session, control::Message& message, UniqueFd descriptor);
+  void begin_sharing(const SessionRecord& session, uint32_t devices);
+  void send(uint64_t session, const control::Message& message);
   void finish(SessionRecord& session);
   void begin_stop();
 
@@ -62,6 +68,7 @@ class Server {
   std::unique_ptr<Reception> reception_;
   std::vector<std::unique_ptr<SessionRecord>> sessions_;
   Exports exports_;
+  ComputeArbiter compute_;
 };
 
 }  // namespace outboard::server

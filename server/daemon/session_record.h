@@ -10,6 +10,7 @@
 #include "protocol/transport/transport.h"
 #include "server/daemon/peer_identity.h"
 #include "server/daemon/worker_process.h"
+#include "server/quota/compute_scheduler.h"
 #include "server/worker/control_messages.h"
 
 namespace outboard::server {
@@ -26,6 +27,7 @@ struct SessionRecord {
   bool welcomed = false;
   SessionTotals totals;
   std::optional<control::Ended> ended;
+  ComputeUsage compute;  // when it is over
 };
 
 // A sentence about a session that is over: who, how long, why, how much.

@@ -81,6 +81,7 @@ std::optional<ComputeScheduler::Turn> ComputeScheduler::next(uint64_t now_ns) {
   Session& chosen = sessions_[best_id];
   chosen.wants = false;
   chosen.holds = true;
+  chosen.rests = false;
   chosen.returned = false;
   ++chosen.usage.turns;
   holder_ = best_id;
@@ -113,6 +114,23 @@ bool ComputeScheduler::must_yield(uint64_t used_ns, uint64_t now_ns) {
   return false;
 }
 
+void ComputeScheduler::rest(ComputeSessionId id, uint64_t now_ns) {
+  if (holder_ != id) return;
+  Session& session = sessions_[id];
+  refill(session, now_ns);
+  session.rests = true;
+  session.bucket_ns = std::min(session.bucket_ns, static_cast<double>(limits_.burst_ns));
+}
+
+bool ComputeScheduler::others_want(uint64_t now_ns) {
+  for (auto& [id, session] : sessions_) {
+    if (!session.wants) continue;
+    refill(session, now_ns);
+    if (allowed(session)) return true;
+  }
+  return false;
+}
+
 void ComputeScheduler::charge(ComputeSessionId id, uint64_t used_ns, uint64_t now_ns) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
@@ -126,6 +144,7 @@ void ComputeScheduler::charge(ComputeSessionId id, uint64_t used_ns, uint64_t no
     refill(session, now_ns);
   }
   if (holder_ == id) turn_used_ns_ += used_ns;
+  session.rests = session.rests && used_ns == 0;
   double competing = 0;
   for (const auto& [other_id, other] : sessions_) {
     if (other.wants || holder_ == other_id) competing += weight(other);
@@ -193,7 +212,8 @@ void ComputeScheduler::refill(Session& session, uint64_t now_ns) const {
   session.bucket_at_ns = now_ns;
   if (!capped(session)) return;
   const double filled = session.bucket_ns + static_cast<double>(since_ns) * session.terms.percent / 100;
-  const uint64_t brim_ns = session.wants || session.holds ? limits_.waiting_burst_ns : limits_.burst_ns;
+  const bool busy = session.wants || (session.holds && !session.rests);
+  const uint64_t brim_ns = busy ? limits_.waiting_burst_ns : limits_.burst_ns;
   session.bucket_ns = std::max(session.bucket_ns, std::min(filled, static_cast<double>(brim_ns)));
 }
 

@@ -43,8 +43,9 @@ class ComputeScheduler {
  public:
   struct Limits {
     // The longest turn while others wait. Short turns are fair in short windows, long ones lose less
-    // to the change of turns (some 50 us each).
-    uint64_t turn_ns = 2'000'000;
+    // to the change of turns (some 200 us each; bench/quota.py). Who comes back from idling need not
+    // wait for the end of one.
+    uint64_t turn_ns = 4'000'000;
     // What a capped session may save up while it is idle: how far a short window may be off.
     uint64_t burst_ns = 4'000'000;
     // And while it waits for others, whose kernels may be long: else it could never catch up.
@@ -75,6 +76,10 @@ class ComputeScheduler {
   std::optional<Turn> next(uint64_t now_ns);
   // While a turn is under way: whether its holder has to stop submitting, having used this much.
   bool must_yield(uint64_t used_ns, uint64_t now_ns);
+  // The holder keeps the turn, but has nothing on the device until it is charged again.
+  void rest(ComputeSessionId id, uint64_t now_ns);
+  // Whether somebody else could have the turn now.
+  bool others_want(uint64_t now_ns);
   // Part of a turn is over and was measured; the turn goes on.
   void charge(ComputeSessionId id, uint64_t used_ns, uint64_t now_ns);
   // The turn is over; charge() has been told of all of it. `more`: the session still has work, and
@@ -99,6 +104,7 @@ class ComputeScheduler {
     uint64_t bucket_at_ns = 0;
     bool wants = false;
     bool holds = false;     // has the turn
+    bool rests = false;     // has the turn, and nothing to do
     bool returned = false;  // has come back from idling and not had a turn since
     uint64_t waiting_since_ns = 0;
     ComputeUsage usage;

@@ -1,5 +1,6 @@
 #include "server/worker/control_messages.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -103,9 +104,17 @@ void fields(Side side, T& message) {
   } else if constexpr (std::is_same_v<M, ExportAnswer>) {
     each(message.number, message.error, message.record.kind, message.record.bytes, message.record.device,
          message.has_descriptor);
-  } else {
-    static_assert(std::is_same_v<M, Probed>);
+  } else if constexpr (std::is_same_v<M, Probed>) {
     each(message.error, message.driver, message.reason, message.driver_version, message.devices);
+  } else if constexpr (std::is_same_v<M, Turn>) {
+    each(message.device, message.credit_ns);
+  } else if constexpr (std::is_same_v<M, Used>) {
+    each(message.device, message.used_ns, message.idle);
+  } else if constexpr (std::is_same_v<M, TurnOver>) {
+    each(message.device, message.used_ns, message.more);
+  } else {
+    static_assert(std::is_same_v<M, Yield> || std::is_same_v<M, Want>);
+    each(message.device);
   }
 }
 
@@ -178,8 +187,19 @@ Status send(int fd, const Message& message, int descriptor) {
               std::string("The control socket failed: ") + std::strerror(errno) + ".");
 }
 
+Status send_surely(int fd, const Message& message) {
+  Status sent = send(fd, message);
+  while (!sent && sent.error().kind == ErrorKind::kOverloaded) {
+    pollfd writable{fd, POLLOUT, 0};
+    ::poll(&writable, 1, -1);
+    sent = send(fd, message);
+  }
+  return sent;
+}
+
 Result<std::optional<Message>> receive(int fd, UniqueFd* descriptor) {
-  std::vector<std::byte> packet(kMaxMessageBytes);
+  // Some sessions send thousands of messages a second; one buffer for each thread is enough.
+  thread_local std::vector<std::byte> packet(kMaxMessageBytes);
   iovec part{packet.data(), packet.size()};
   alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int))] = {};
   msghdr header{};

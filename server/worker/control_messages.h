@@ -51,6 +51,43 @@ struct Progress {
   bool operator==(const Progress&) const = default;
 };
 
+// Daemon to worker: put work on this device, at most so much of its time under way at once. Renews the
+// credit of a turn that goes on. UINT64_MAX: as much as it likes.
+struct Turn {
+  uint32_t device = 0;
+  uint64_t credit_ns = 0;
+  bool operator==(const Turn&) const = default;
+};
+
+// Daemon to worker: end the turn, which is over when nothing is under way any more.
+struct Yield {
+  uint32_t device = 0;
+  bool operator==(const Yield&) const = default;
+};
+
+// Worker to daemon: there is work for a device, and no turn.
+struct Want {
+  uint32_t device = 0;
+  bool operator==(const Want&) const = default;
+};
+
+// Worker to daemon: so much device time was used since the last report. `idle`: the turn is kept, but
+// there is nothing to do at present.
+struct Used {
+  uint32_t device = 0;
+  uint64_t used_ns = 0;
+  bool idle = false;
+  bool operator==(const Used&) const = default;
+};
+
+// Worker to daemon: the turn is over, with the last of what was used. `more`: it wants another.
+struct TurnOver {
+  uint32_t device = 0;
+  uint64_t used_ns = 0;
+  bool more = false;
+  bool operator==(const TurnOver&) const = default;
+};
+
 // Worker to daemon, last: why the session is over. `orderly` is false for violations and failures.
 struct Ended {
   bool orderly = false;
@@ -69,7 +106,8 @@ struct Probed {
   bool operator==(const Probed&) const = default;
 };
 
-using Message = std::variant<Start, Stop, Serving, Progress, Ended, Probed, ExportRequest, ExportAnswer>;
+using Message = std::variant<Start, Stop, Serving, Progress, Ended, Probed, ExportRequest, ExportAnswer, Turn,
+                             Yield, Want, Used, TurnOver>;
 
 inline constexpr size_t kMaxMessageBytes = 128 * 1024;  // a hello may have a whole envelope
 
@@ -80,6 +118,8 @@ Result<Message> decode(std::span<const std::byte> packet);
 // Sends one packet without blocking: a worker never waits for its daemon. kDisconnected when the
 // other side is gone, kOverloaded when it does not read. `descriptor` travels along unless it is -1.
 Status send(int fd, const Message& message, int descriptor = -1);
+// The same for what must not be lost: waits while the other side does not read.
+Status send_surely(int fd, const Message& message);
 // Receives one packet; nothing at the end of the stream. Blocks unless the socket is non-blocking,
 // in which case kOverloaded says that none is there. A descriptor that comes along is put into
 // `descriptor`, or closed.

@@ -85,6 +85,7 @@ CUresult handle(Worker& worker, const wire::ContextCreateRequest& request, wire:
 CUresult handle(Worker& worker, const wire::ContextDestroyRequest& request, wire::ContextDestroyReply&) {
   const auto context = worker.native_as<CUcontext>(HandleKind::kContext, request.context);
   if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+  worker.session().compute.drop_context(*context);
   const CUresult destroyed = worker.driver().cuCtxDestroy_v2(*context);
   // For the client it is gone, whatever the driver says.
   worker.forget_object(HandleKind::kContext, request.context);
@@ -150,6 +151,7 @@ CUresult handle(Worker& worker, const wire::PrimaryContextResetRequest& request,
                 wire::PrimaryContextResetReply&) {
   CUdevice device = 0;
   if (CUresult got = worker.driver().cuDeviceGet(&device, request.device); got != CUDA_SUCCESS) return got;
+  worker.session().leave_primary_context(static_cast<uint32_t>(request.device));
   const CUresult reset = worker.driver().cuDevicePrimaryCtxReset_v2(device);
   worker.session().contexts_changed();
   worker.session().objects.erase_content_of(primary_context_handle(static_cast<uint32_t>(request.device)));

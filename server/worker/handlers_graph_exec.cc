@@ -60,24 +60,33 @@ CUresult handle(Worker& worker, const wire::GraphExecDestroyRequest& request, wi
   return CUDA_SUCCESS;
 }
 
+namespace {
+
+CUresult launch_graph(Worker& worker, CUgraphExec exec, CUstream stream) {
+  const DriverApi& driver = worker.driver();
+  HostCallbacks& callbacks = worker.session().callbacks;
+  if (!callbacks.any_repeats()) return driver.cuGraphLaunch(exec, stream);
+  // It may call the client. That it no longer will is known when the stream is past it.
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  (void)driver.cuStreamIsCapturing(stream, &status);
+  if (status != CU_STREAM_CAPTURE_STATUS_NONE) return driver.cuGraphLaunch(exec, stream);
+  callbacks.begin_launch();
+  CUresult launched = driver.cuGraphLaunch(exec, stream);
+  if (launched == CUDA_SUCCESS)
+    launched = driver.cuLaunchHostFunc(stream, &HostCallbacks::launch_done, &callbacks);
+  if (launched != CUDA_SUCCESS) HostCallbacks::launch_done(&callbacks);
+  return launched;
+}
+
+}  // namespace
+
 CUresult handle(Worker& worker, const wire::GraphLaunchRequest& request, wire::GraphLaunchReply&) {
   const auto exec = worker.native_as<CUgraphExec>(HandleKind::kGraphExec, request.exec);
   if (!exec) return CUDA_ERROR_INVALID_VALUE;
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
-  const DriverApi& driver = worker.driver();
-  HostCallbacks& callbacks = worker.session().callbacks;
-  if (!callbacks.any_repeats()) return driver.cuGraphLaunch(*exec, stream);
-  // It may call the client. That it no longer will is known when the stream is past it.
-  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-  (void)driver.cuStreamIsCapturing(stream, &status);
-  if (status != CU_STREAM_CAPTURE_STATUS_NONE) return driver.cuGraphLaunch(*exec, stream);
-  callbacks.begin_launch();
-  CUresult launched = driver.cuGraphLaunch(*exec, stream);
-  if (launched == CUDA_SUCCESS)
-    launched = driver.cuLaunchHostFunc(stream, &HostCallbacks::launch_done, &callbacks);
-  if (launched != CUDA_SUCCESS) HostCallbacks::launch_done(&callbacks);
-  return launched;
+  return worker.launch(stream, reinterpret_cast<uintptr_t>(*exec),
+                       [&] { return launch_graph(worker, *exec, stream); });
 }
 
 CUresult handle(Worker& worker, const wire::GraphInstantiateWithParamsRequest& request,

@@ -29,6 +29,13 @@ CUresult launch_extended(const Worker& worker, const wire::LaunchKernelRequest& 
   return worker.driver().cuLaunchKernelEx(&config, function, nullptr, extra);
 }
 
+// The same kernel with as many threads.
+uint64_t launch_key(const wire::LaunchKernelRequest& request, CUfunction function) {
+  const uint64_t blocks = uint64_t{request.grid_x} * request.grid_y * request.grid_z;
+  const uint64_t threads = uint64_t{request.block_x} * request.block_y * request.block_z;
+  return reinterpret_cast<uintptr_t>(function) ^ (blocks * 0x9E3779B97F4A7C15u) ^ (threads << 48);
+}
+
 }  // namespace
 
 CUresult handle(Worker& worker, const wire::LaunchKernelRequest& request, wire::LaunchKernelReply&) {
@@ -37,12 +44,13 @@ CUresult handle(Worker& worker, const wire::LaunchKernelRequest& request, wire::
   CUstream stream = nullptr;
   if (CUresult found = worker.native_stream(request.stream, &stream); found != CUDA_SUCCESS) return found;
   PackedParameters parameters(request.parameters);
-  if (request.cooperative || !request.attributes.empty()) {
-    return launch_extended(worker, request, *function, stream, parameters.extra());
-  }
-  return worker.driver().cuLaunchKernel(*function, request.grid_x, request.grid_y, request.grid_z,
-                                        request.block_x, request.block_y, request.block_z,
-                                        request.shared_bytes, stream, nullptr, parameters.extra());
+  return worker.launch(stream, launch_key(request, *function), [&] {
+    if (request.cooperative || !request.attributes.empty())
+      return launch_extended(worker, request, *function, stream, parameters.extra());
+    return worker.driver().cuLaunchKernel(*function, request.grid_x, request.grid_y, request.grid_z,
+                                          request.block_x, request.block_y, request.block_z,
+                                          request.shared_bytes, stream, nullptr, parameters.extra());
+  });
 }
 
 CUresult handle(Worker& worker, const wire::OccupancyClustersRequest& request,

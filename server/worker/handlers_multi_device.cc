@@ -51,8 +51,12 @@ CUresult handle(Worker& worker, const wire::LaunchCooperativeMultiDeviceRequest&
     launch.kernelParams = pointers[i].data();
     launches.push_back(launch);
   }
-  return worker.driver().cuLaunchCooperativeKernelMultiDevice(
-      launches.data(), static_cast<unsigned>(launches.size()), request.flags);
+  // On the first device; that its turn covers the others is good enough for a call that CUDA 13 has
+  // given up.
+  return worker.launch(launches[0].hStream, reinterpret_cast<uintptr_t>(launches[0].function), [&] {
+    return worker.driver().cuLaunchCooperativeKernelMultiDevice(
+        launches.data(), static_cast<unsigned>(launches.size()), request.flags);
+  });
 }
 
 }  // namespace outboard::server

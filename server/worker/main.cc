@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "protocol/base/bytes.h"
@@ -29,9 +31,9 @@
 namespace outboard::server {
 namespace {
 
-constexpr int kProgressIntervalMs = 1000;
-// How many of these a session may go on after its client has hung up.
-constexpr int kHangUpIntervals = 3;
+constexpr std::chrono::seconds kProgressInterval{1};
+// How long a session may go on after its client has hung up.
+constexpr std::chrono::seconds kHangUpTime{3};
 
 // What a worker never needs: more rights through set-uid programs, core files with tenants' data.
 void confine() {
@@ -76,33 +78,58 @@ void report_end(const SessionEnd& end) {
       control::send(kControlFd, control::Ended{end.orderly, end.reason, end.totals});
 }
 
+void obey(WorkerSession& session, const control::Message& message) {
+  if (const auto* stop = std::get_if<control::Stop>(&message)) session.stop(stop->reason);
+  if (const auto* turn = std::get_if<control::Turn>(&message))
+    session.compute().turn(turn->device, turn->credit_ns);
+  if (const auto* yield = std::get_if<control::Yield>(&message)) session.compute().yield(yield->device);
+}
+
 // Tells the daemon how far the session is, does what the daemon says, and notices when the client is
 // gone while the dispatch thread is inside a driver call that does not come back.
 void attend(WorkerSession& session, const std::atomic<bool>& over) {
+  using Clock = std::chrono::steady_clock;
   SessionTotals told;
-  int hang_ups = 0;
+  Clock::time_point next_report = Clock::now() + kProgressInterval;
+  std::optional<Clock::time_point> hung_up;
   while (!over) {
-    pollfd waiting[2] = {{kControlFd, POLLIN, 0}, {hang_ups == 0 ? kConnectionFd : -1, POLLRDHUP, 0}};
-    ::poll(waiting, 2, kProgressIntervalMs);
+    pollfd waiting[2] = {{kControlFd, POLLIN, 0}, {hung_up ? -1 : kConnectionFd, POLLRDHUP, 0}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_report - Clock::now());
+    ::poll(waiting, 2, static_cast<int>(std::max<int64_t>(left.count(), 0)));
     if (waiting[0].revents != 0) {
       UniqueFd descriptor;
       auto message = control::receive(kControlFd, &descriptor);
       if (!message || !*message) return;
       if (auto* answer = std::get_if<ExportAnswer>(&**message))
         session.take_export_answer(std::move(*answer), std::move(descriptor));
-      if (const auto* stop = std::get_if<control::Stop>(&**message)) session.stop(stop->reason);
+      obey(session, **message);
     }
-    if (hang_ups != 0 || waiting[1].revents != 0) ++hang_ups;
-    if (hang_ups > kHangUpIntervals && !over) {
+    const Clock::time_point now = Clock::now();
+    if (!hung_up && waiting[1].revents != 0) hung_up = now;
+    if (hung_up && now - *hung_up > kHangUpTime && !over) {
       report_end({false, "The client is gone, and a call of it did not end.", session.totals()});
       std::_Exit(0);
     }
+    if (now < next_report) continue;
+    next_report = now + kProgressInterval;
     const SessionTotals totals = session.totals();
     if (totals == told) continue;
     // The daemon may be behind; the next report says it all.
     [[maybe_unused]] const Status sent = control::send(kControlFd, control::Progress{totals});
     told = totals;
   }
+}
+
+// Lost words would leave a session without a turn for ever.
+ComputeGate::Daemon turns_from_daemon() {
+  const auto say = [](const control::Message& message) {
+    [[maybe_unused]] const Status sent = control::send_surely(kControlFd, message);
+  };
+  return {.want = [say](uint32_t device) { say(control::Want{device}); },
+          .used = [say](uint32_t device, uint64_t used_ns,
+                        bool idle) { say(control::Used{device, used_ns, idle}); },
+          .over = [say](uint32_t device, uint64_t used_ns,
+                        bool more) { say(control::TurnOver{device, used_ns, more}); }};
 }
 
 // What the software device has to say of kernels that fail (an assertion, an address that is nobody's)
@@ -163,6 +190,7 @@ SessionEnd serve(const control::Start& start, const Logger& log) {
   };
   WorkerSession session(**transport, driver->api(), std::move(config), log);
   serving = &session;
+  session.compute().start(turns_from_daemon());
   std::atomic<bool> over{false};
   std::thread control([&] { attend(session, over); });
   const SessionEnd end = session.run();

@@ -21,6 +21,7 @@ SessionState::SessionState(const DriverApi& driver_api, uint32_t device_count, u
       ledger(std::vector<uint64_t>(device_count, memory_limit_bytes)),
       bulk_pool(kSmallBulkBytes, limits::kBulkChunkBytes, kKeptBulkBuffers),
       callbacks(std::move(announce_callback), std::move(callback_retired)),
+      compute(driver_api, device_count, [this] { return callbacks.in_flight(); }),
       primary_(device_count, nullptr) {}
 
 std::vector<std::byte> SessionState::take_upload(uint32_t upload) {
@@ -61,8 +62,18 @@ bool SessionState::is_primary_context(uint32_t device, uint64_t native) {
   return primary_[device] != nullptr && reinterpret_cast<uintptr_t>(primary_[device]) == native;
 }
 
+void SessionState::leave_primary_context(uint32_t device) {
+  CUcontext context = nullptr;
+  if (device < devices) {
+    std::lock_guard lock(primary_mutex_);
+    context = primary_[device];
+  }
+  if (context != nullptr) compute.drop_context(context);
+}
+
 CUresult SessionState::release_primary_context(uint32_t device) {
   if (device >= devices) return CUDA_ERROR_INVALID_DEVICE;
+  leave_primary_context(device);
   std::lock_guard lock(primary_mutex_);
   if (primary_[device] == nullptr) return CUDA_SUCCESS;
   CUdevice ordinal = 0;

@@ -17,6 +17,7 @@
 #include "server/quota/memory_ledger.h"
 #include "server/quota/physical_use.h"
 #include "server/worker/bulk_buffer.h"
+#include "server/worker/compute_gate.h"
 #include "server/worker/content_store.h"
 #include "server/worker/driver_notices.h"
 #include "server/worker/export_exchange.h"
@@ -46,6 +47,7 @@ class SessionState {
   SessionCounters counters;
   BulkPool bulk_pool;
   HostCallbacks callbacks;
+  ComputeGate compute;
   DriverNotices notices{driver};
   // Only for whoever processes commands: the dispatch thread, or the backlog in its place.
   Uploads uploads;
@@ -74,6 +76,8 @@ class SessionState {
   // often the client does; the client keeps its own count.
   CUresult primary_context(uint32_t device, CUcontext* context);
   bool is_primary_context(uint32_t device, uint64_t native);
+  // Before it is reset or released: nothing of ours remains in it.
+  void leave_primary_context(uint32_t device);
   // A stream that waits for no other and that nobody else uses, of the current context, whose handle is
   // given: moves what host and device both use beside whatever the program's streams do. Any thread.
   CUresult mirror_stream(wire::Handle context, CUstream* stream);

@@ -19,6 +19,9 @@ CUresult Worker::enter(Handle context, uint8_t capture_mode) {
       native_context = reinterpret_cast<CUcontext>(static_cast<uintptr_t>(*found));
     }
     if (CUresult set = driver().cuCtxSetCurrent(native_context); set != CUDA_SUCCESS) return set;
+    session_.compute.enter_context(native_context);
+    uint32_t device = 0;
+    device_ = current_device(&device) == CUDA_SUCCESS ? std::optional(device) : std::nullopt;
     context_ = context;
     epoch_ = epoch;
     entered_ = true;

@@ -45,6 +45,13 @@ class Worker {
   }
   uint64_t context_owner() const { return owner_of(owning_context()); }
 
+  // Puts work on the current context's device when it is the session's turn. `key`: launches with the
+  // same take about the same time.
+  template <typename Call>
+  CUresult launch(CUstream stream, uint64_t key, Call call) {
+    return device_ ? session_.compute.launch(*device_, stream, key, call) : call();
+  }
+
   // The driver's handle, special streams included; nothing if unknown. Any thread.
   std::optional<uint64_t> native(wire::HandleKind kind, wire::Handle handle) const;
   // The same with the driver's type.
@@ -82,6 +89,7 @@ class Worker {
  private:
   SessionState& session_;
   wire::Handle context_;
+  std::optional<uint32_t> device_;  // of context_
   bool entered_ = false;
   uint64_t epoch_ = 0;
   uint8_t capture_mode_ = 0;

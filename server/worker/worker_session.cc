@@ -31,6 +31,20 @@ bool moves_beside(wire::Opcode opcode) {
   return opcode == wire::Opcode::kMirrorWrite || opcode == wire::Opcode::kMirrorRead;
 }
 
+// A capture that failed is ended all the same.
+int capture_change(wire::Opcode opcode, CUresult result) {
+  switch (opcode) {
+    case wire::Opcode::kStreamBeginCaptureV2:
+    case wire::Opcode::kStreamBeginCaptureToGraph: return result == CUDA_SUCCESS ? 1 : 0;
+    case wire::Opcode::kStreamEndCapture:
+      return result == CUDA_SUCCESS || result == CUDA_ERROR_STREAM_CAPTURE_INVALIDATED ||
+                     result == CUDA_ERROR_STREAM_CAPTURE_UNJOINED
+                 ? -1
+                 : 0;
+    default: return 0;
+  }
+}
+
 tl::unexpected<Error> violation(std::string message) {
   return fail(ErrorKind::kProtocolViolation, std::move(message));
 }
@@ -54,6 +68,7 @@ WorkerSession::WorkerSession(transport::Transport& transport, const DriverApi& d
       backlog_(std::make_unique<Backlog>(
           [this](const wire::Command& command) {
             if (Status processed = process(backlog_worker_, command); !processed) return processed;
+            state_.compute.end_batches();
             return send_ready();
           },
           [this](const Status& status) { fail_from_backlog(status); })) {
@@ -135,6 +150,7 @@ Status WorkerSession::process_commands(const wire::Frame& frame) {
     if (Status taken = take(command); !taken) return taken;
     expected_sequence_ = command.sequence + 1;
   }
+  state_.compute.end_batches();
   if (Status complete = reader.end(); !complete) return complete;
   outbox_.acknowledge(expected_sequence_ - 1);
   return send_ready();
@@ -200,6 +216,7 @@ Status WorkerSession::process(Worker& worker, const wire::Command& command) {
   if (info.allocates || info.request_bulk) {
     if (Status sent = send_ready(); !sent) return sent;
   }
+  if (!info.launches) state_.compute.end_batches();
   CommandOutput output;
   worker.begin_command(command.opcode, command.sequence);
   DispatchOutcome outcome;
@@ -210,6 +227,8 @@ Status WorkerSession::process(Worker& worker, const wire::Command& command) {
   }
   if (!outcome.violation.empty()) return violation(std::move(outcome.violation));
   if (info.launches) state_.counters.count_launch();
+  if (const int change = capture_change(command.opcode, outcome.result); change != 0)
+    state_.compute.capture_changes(change);
   if (outcome.deferred) return defer(command, std::move(outcome.deferred));
   finish(command, outcome.result, output);
   return {};
@@ -310,6 +329,7 @@ void WorkerSession::stop(const std::string& reason) {
     if (!stop_reason_.empty()) return;
     stop_reason_ = reason;
   }
+  state_.compute.open_for_good();
   // The client may be gone already; then there is nobody to tell.
   [[maybe_unused]] const Status told =
       outbox_.say_goodbye({.orderly = false, .kind = ErrorKind::kDisconnected, .message = reason});

@@ -72,6 +72,8 @@ class WorkerSession {
   SessionTotals totals() const;
   // The daemon's answer about exports. Any thread.
   void take_export_answer(ExportAnswer answer, UniqueFd descriptor);
+  // For whoever decides on the session's turns; without one, everything passes.
+  ComputeGate& compute() { return state_.compute; }
   // A sentence for the client's log, at once. Any thread, once the welcome is on its way.
   void tell_client(std::string sentence);
 

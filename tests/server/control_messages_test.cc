@@ -25,7 +25,12 @@ std::vector<Message> all_messages() {
           Serving{2},
           Progress{kTotals},
           Ended{true, "The client left.", kTotals},
-          Probed{"", "/lib/libcuda.so.1", "It works.", 13000, {"A", "B"}}};
+          Probed{"", "/lib/libcuda.so.1", "It works.", 13000, {"A", "B"}},
+          Turn{1, UINT64_MAX},
+          Yield{2},
+          Want{3},
+          Used{4, 1ull << 40, true},
+          TurnOver{5, 6, true}};
 }
 
 TEST(ControlMessages, RoundTrip) {
