@@ -139,7 +139,8 @@ struct Report {
     for (size_t i = 0; i < units.size(); ++i)
       std::printf("%s%llu", i == 0 ? "" : ", ", static_cast<unsigned long long>(units[i]));
     std::printf("], \"latencies_us\": [");
-    for (size_t i = 0; i < latencies_us.size(); ++i) std::printf("%s%.1f", i == 0 ? "" : ", ", latencies_us[i]);
+    for (size_t i = 0; i < latencies_us.size(); ++i)
+      std::printf("%s%.1f", i == 0 ? "" : ", ", latencies_us[i]);
     std::printf("]}\n");
   }
 };

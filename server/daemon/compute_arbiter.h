@@ -55,9 +55,9 @@ class ComputeArbiter {
  private:
   struct Device {
     ComputeScheduler scheduler;
-    bool idle = false;      // the holder has nothing on the device
-    bool free = false;      // the holder's credit is without limit
-    bool yielding = false;  // it was asked to end its turn
+    bool idle = false;                                  // the holder has nothing on the device
+    bool free = false;                                  // the holder's credit is without limit
+    bool yielding = false;                              // it was asked to end its turn
     std::map<ComputeSessionId, uint64_t> came_back_ns;  // from idling, last
   };
 

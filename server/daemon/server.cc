@@ -17,7 +17,7 @@ namespace outboard::server {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};  // how often deadlines are looked at while stopping
-constexpr int kProbeTimeoutMs = 60'000;  // a driver may initialise many devices
+constexpr int kProbeTimeoutMs = 60'000;          // a driver may initialise many devices
 
 std::string describe_client(const Visitor& visitor) {
   const wire::HelloInfo& hello = visitor.hello;
@@ -274,8 +274,8 @@ void Server::begin_sharing(const SessionRecord& session, uint32_t devices) {
 
 // A worker that does not read what it is told would hold up all the others.
 void Server::send(uint64_t id, const control::Message& message) {
-  const auto found =
-      std::find_if(sessions_.begin(), sessions_.end(), [id](const auto& session) { return session->id == id; });
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                  [id](const auto& session) { return session->id == id; });
   if (found == sessions_.end() || (*found)->worker.control_fd() < 0) return;
   const Status sent = control::send((*found)->worker.control_fd(), message);
   if (sent || sent.error().kind != ErrorKind::kOverloaded) return;

@@ -38,9 +38,8 @@ std::string describe_end(const SessionRecord& session, const WorkerExit& exit, S
   return text("Session ", session.id, " of ", session.client, " ended after ", seconds, " s: ", reason, " ",
               totals.commands, " commands, ", totals.replies, " replies, ", totals.failures, " failures, ",
               totals.launches, " launches, ", human_bytes(totals.bytes_received), " received, ",
-              human_bytes(totals.bytes_sent), " sent, ", known_uploads(totals),
-              compute_time(session.compute), "at most ",
-              human_bytes(totals.peak_memory_bytes), " of device memory; everything is freed.");
+              human_bytes(totals.bytes_sent), " sent, ", known_uploads(totals), compute_time(session.compute),
+              "at most ", human_bytes(totals.peak_memory_bytes), " of device memory; everything is freed.");
 }
 
 }  // namespace outboard::server

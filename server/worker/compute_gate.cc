@@ -169,8 +169,7 @@ bool ComputeGate::admit(Device& device, uint64_t key, Pass& pass) {
       pass.inside = &device;
       return false;
     }
-    const bool fits =
-        device.in_flight == 0 || device.in_flight_ns + pass.expected_ns <= device.credit_ns;
+    const bool fits = device.in_flight == 0 || device.in_flight_ns + pass.expected_ns <= device.credit_ns;
     if (device.held && !device.yielding && fits) break;
     if (!device.open.empty()) {
       lock.unlock();
@@ -219,7 +218,8 @@ void ComputeGate::leave(Pass& pass, CUresult result) {
   close_batch(*pass.device, batch);
 }
 
-ComputeGate::Batch& ComputeGate::open_batch(Device& device, CUcontext context, CUstream stream, uint64_t key) {
+ComputeGate::Batch& ComputeGate::open_batch(Device& device, CUcontext context, CUstream stream,
+                                            uint64_t key) {
   const auto found = device.open.find(stream);
   if (found != device.open.end()) {
     // The null stream is another one in each context.
