@@ -169,7 +169,7 @@ CUresult handle(Worker& worker, const wire::MemImportRequest& request, Work<wire
 
 CUresult handle(Worker& worker, const wire::ExportClosedRequest& request, wire::ExportClosedReply&) {
   SessionState& session = worker.session();
-  if (!session.exports) return CUDA_SUCCESS;
+  if (!session.exports) return CUDA_ERROR_NOT_SUPPORTED;
   const std::string key = to_key(request.key);
   session.exports->withdraw(key);
   if (const auto gone = session.physical.close(key)) forget_gone(session, *gone);
