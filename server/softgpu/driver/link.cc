@@ -43,7 +43,7 @@ CUresult with_link(CUlinkState handle, F&& function) noexcept {
 
 // What no other text can mend is said at once, and the text left out.
 CUresult check_syntax(const std::string& text, const LinkState& state) {
-  ptx::Diagnostics findings(8);  // as many as a load would tell
+  ptx::Diagnostics findings(ptx::CompileOptions().max_errors);
   (void)ptx::Parser(text, findings).parse();
   if (!findings.failed()) return CUDA_SUCCESS;
   state.options.write_logs("", findings.errors());
